@@ -1,0 +1,3 @@
+namespace Wisp.Model;
+
+internal static class Placeholder;

@@ -1,0 +1,3 @@
+namespace Wisp.Train;
+
+internal static class Placeholder;
