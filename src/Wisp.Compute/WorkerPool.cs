@@ -35,12 +35,20 @@ public sealed unsafe class WorkerPool : IDisposable
     private int _tasks;
     private bool _stopping;
     private Exception? _fault;
+    private readonly Scratch[] _scratch;
+
+    private struct Scratch
+    {
+        public float* At;
+        public nuint Floats;
+    }
 
     /// <param name="threads">Workers including the caller; 0 means one a core.</param>
     public WorkerPool(int threads = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Count = threads == 0 ? Environment.ProcessorCount : threads;
+        _scratch = new Scratch[Count + 1];
         _threads = new Thread[Count - 1];
         for (var i = 0; i < _threads.Length; i++)
         {
@@ -52,6 +60,26 @@ public sealed unsafe class WorkerPool : IDisposable
 
     /// <summary>Workers including the caller.</summary>
     public int Count { get; }
+
+    /// <summary>Memory that one worker may use within one task; grows to the largest size asked for, and keeps it.</summary>
+    internal float* ScratchOf(int worker, nuint floats)
+    {
+        ref var scratch = ref _scratch[worker];
+        if (scratch.Floats < floats)
+        {
+            NativeMemory.AlignedFree(scratch.At);
+            scratch.At = (float*)NativeMemory.AlignedAlloc(floats * sizeof(float), 64);
+            scratch.Floats = floats;
+        }
+
+        return scratch.At;
+    }
+
+    /// <summary>Memory that the caller of a kernel shares with all workers while it runs.</summary>
+    internal float* SharedScratch(nuint floats) => ScratchOf(Count, floats);
+
+    /// <summary>Bytes of scratch that the kernels have asked for so far.</summary>
+    public long ScratchBytes => _scratch.Sum(s => (long)s.Floats * sizeof(float));
 
     /// <summary>Runs body(job, task, worker) for every task in [0, tasks), on all workers, and waits for the last.</summary>
     internal void Run(delegate*<void*, int, int, void> body, void* job, int tasks)
@@ -146,5 +174,7 @@ public sealed unsafe class WorkerPool : IDisposable
         foreach (var thread in _threads)
             thread.Join();
         _wake.Dispose();
+        foreach (ref var scratch in _scratch.AsSpan())
+            NativeMemory.AlignedFree(scratch.At);
     }
 }
