@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -39,7 +38,11 @@ public static unsafe class Attention
         fixed (float* po = o, pl = lse, pq = q, pk = k, pv = v)
         fixed (int* ps = documentStarts)
         {
-            var job = new Job { O = po, Lse = pl, Q = pq, K = pk, V = pv, Starts = ps, Shape = shape, Pool = &pool };
+            var job = new Job
+            {
+                O = po, Lse = pl, Q = pq, K = pk, V = pv, Starts = ps, Shape = shape,
+                Scratch = pool.WorkerScratch(ForwardFloats(shape)),
+            };
             pool.Run(&ForwardTask, &job, shape.B * shape.K);
         }
     }
@@ -58,7 +61,7 @@ public static unsafe class Attention
             var job = new Job
             {
                 Dq = pdq, Dk = pdk, Dv = pdv, Do = pdo, O = po, Lse = pl, Q = pq, K = pk, V = pv, Starts = ps,
-                Shape = shape, Pool = &pool,
+                Shape = shape, Scratch = pool.WorkerScratch(BackwardFloats(shape)),
             };
             pool.Run(&BackwardTask, &job, shape.B * shape.K);
         }
@@ -75,15 +78,13 @@ public static unsafe class Attention
             throw new ArgumentException($"{s}: document starts are shorter than (B, Tk).");
     }
 
-#pragma warning disable CS8500 // the pool outlives the call that points to it
     private struct Job
     {
         public float* Dq, Dk, Dv, Do, O, Lse, Q, K, V;
         public int* Starts;
         public AttentionShape Shape;
-        public WorkerPool* Pool;
+        public float** Scratch;
     }
-#pragma warning restore CS8500
 
     /// <summary>A worker's scratch, cut into the panels that one task needs.</summary>
     private ref struct Panels
@@ -100,10 +101,10 @@ public static unsafe class Attention
         }
     }
 
-    private static nuint ForwardFloats(AttentionShape s)
+    private static int ForwardFloats(AttentionShape s)
     {
         int w = GemmTile.Columns, keys = GemmTile.RoundToRows(s.Tk);
-        return (nuint)((keys * s.D) + (GemmTile.RoundToRows(s.D) * s.Tk) + (keys * w) + (2 * w * s.D) + (8 * 16));
+        return checked((keys * s.D) + (GemmTile.RoundToRows(s.D) * s.Tk) + (keys * w) + (2 * w * s.D) + (8 * 16));
     }
 
     private static void ForwardTask(void* context, int task, int worker)
@@ -112,7 +113,7 @@ public static unsafe class Attention
         var s = job->Shape;
         int b = task / s.K, kv = task % s.K, w = GemmTile.Columns;
         nint kvStride = s.K * s.D, qStride = s.H * s.D;
-        var panels = new Panels(job->Pool->ScratchOf(worker, ForwardFloats(s)));
+        var panels = new Panels(job->Scratch[worker]);
         var keys = panels.Take(GemmTile.RoundToRows(s.Tk) * s.D);      // K as A operand: rows are keys, depth is D
         var valuesT = panels.Take(GemmTile.RoundToRows(s.D) * s.Tk);   // Vᵀ as A operand: rows are D, depth is keys
         var scores = panels.Take(GemmTile.RoundToRows(s.Tk) * w);      // (keys, queries)
@@ -226,11 +227,11 @@ public static unsafe class Attention
         }
     }
 
-    private static nuint BackwardFloats(AttentionShape s)
+    private static int BackwardFloats(AttentionShape s)
     {
         int w = GemmTile.Columns, keys = GemmTile.RoundToRows(s.Tk), deep = GemmTile.RoundToRows(s.D);
         var wide = GemmTile.RoundToColumns(s.Tk);
-        return (nuint)((2 * keys * s.D) + (deep * s.Tk) + (2 * keys * w) + (3 * w * s.D) + (2 * deep * w)
+        return checked((2 * keys * s.D) + (deep * s.Tk) + (2 * keys * w) + (3 * w * s.D) + (2 * deep * w)
             + (wide * w) + (2 * s.D * wide) + (16 * 16));
     }
 
@@ -242,7 +243,7 @@ public static unsafe class Attention
         nint kvStride = s.K * s.D, qStride = s.H * s.D, kvOffset = ((nint)b * s.Tk * kvStride) + (kv * s.D);
         var keyRows = GemmTile.RoundToRows(s.Tk);
         var wide = GemmTile.RoundToColumns(s.Tk);
-        var panels = new Panels(job->Pool->ScratchOf(worker, BackwardFloats(s)));
+        var panels = new Panels(job->Scratch[worker]);
         var keys = panels.Take(keyRows * s.D);          // K, rows are keys
         var values = panels.Take(keyRows * s.D);        // V, rows are keys
         var keysT = panels.Take(deep * s.Tk);           // Kᵀ, rows are D
@@ -278,7 +279,7 @@ public static unsafe class Attention
                 new Span<float>(job->Lse + ((((nint)b * s.H) + h) * s.Tq) + r, n).CopyTo(lse);
                 delta.Clear();
                 for (var i = 0; i < n; i++)
-                    delta[i] = Dot(job->Do + qOffset + (i * qStride), job->O + qOffset + (i * qStride), s.D);
+                    delta[i] = Simd.Dot(job->Do + qOffset + (i * qStride), job->O + qOffset + (i * qStride), s.D);
 
                 GemmTile.Pack(dOut, job->Do + qOffset, qStride, 1, n, s.D, w);
                 GemmTile.Multiply(
@@ -329,18 +330,5 @@ public static unsafe class Attention
                 (pt * (Vector512.Load(ds + at) - d)).Store(ds + at);
             }
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Dot(float* a, float* b, int n)
-    {
-        var sum = Vector512<float>.Zero;
-        var i = 0;
-        for (; i + 16 <= n; i += 16)
-            sum += Vector512.Load(a + i) * Vector512.Load(b + i);
-        var total = Vector512.Sum(sum);
-        for (; i < n; i++)
-            total += a[i] * b[i];
-        return total;
     }
 }

@@ -51,7 +51,7 @@ public static unsafe class Gemm
     {
         Require(c.Length >= (long)M * N, nameof(c));
         Require(a.Length >= (long)M * K, nameof(a));
-        var packed = new Span<float>(pool.SharedScratch((nuint)PackedLength(N, K)), PackedLength(N, K));
+        var packed = new Span<float>(pool.Scratch(PackedLength(N, K)), PackedLength(N, K));
         PackB(pool, packed, b, N, K, transposeB);
         MultiplyPacked(pool, c, a, packed, M, N, K, transposeA, accumulate);
     }
@@ -79,7 +79,7 @@ public static unsafe class Gemm
         var job = new TileJob
         {
             C = c, A = a, PackedB = packedB, M = M, N = N, K = K, RowTile = rowTile, ColumnTile = columnTile,
-            ColumnTiles = columnTiles, TransposeA = transposeA, Accumulate = accumulate, Pool = &pool,
+            ColumnTiles = columnTiles, TransposeA = transposeA, Accumulate = accumulate, Scratch = pool.WorkerScratch(BlockRows * BlockK),
         };
         pool.Run(&MultiplyTile, &job, rowTiles * columnTiles);
     }
@@ -103,13 +103,12 @@ public static unsafe class Gemm
             GemmTile.Pack(to, j->B + column, 1, j->N, columns, j->K, GemmTile.Columns);
     }
 
-#pragma warning disable CS8500 // the pool outlives the call that points to it
     private struct TileJob
     {
         public float* C, A, PackedB;
         public int M, N, K, RowTile, ColumnTile, ColumnTiles;
         public bool TransposeA, Accumulate;
-        public WorkerPool* Pool;
+        public float** Scratch;
     }
 
     private static void MultiplyTile(void* job, int task, int worker)
@@ -117,7 +116,7 @@ public static unsafe class Gemm
         var j = (TileJob*)job;
         int row = task / j->ColumnTiles * j->RowTile, column = task % j->ColumnTiles * j->ColumnTile;
         int m = Math.Min(j->RowTile, j->M - row), n = Math.Min(j->ColumnTile, j->N - column);
-        var packedA = j->Pool->ScratchOf(worker, BlockRows * BlockK);
+        var packedA = j->Scratch[worker];
         for (var k = 0; k < j->K; k += BlockK)
         {
             var depth = Math.Min(BlockK, j->K - k);
@@ -132,5 +131,4 @@ public static unsafe class Gemm
                 m, n, depth, j->Accumulate || k > 0);
         }
     }
-#pragma warning restore CS8500
 }

@@ -4,7 +4,7 @@ namespace Wisp.Model;
 
 /// <summary>
 /// What the forward pass leaves for the backward pass: for every layer the input of each operation, in one buffer. With
-/// no backward to come (<paramref name="keep"/> false) all layers share one layer's memory.
+/// no backward to come (keep = false) all layers share one layer's memory.
 /// </summary>
 public sealed class Activations : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed class Activations : IDisposable
         var qk = config.Architecture.QkNorm ? 1 : 0;
         long[] lengths =
         [
-            1, C, H * D * qk, K * D * qk, H * qk, K * qk, H * D, K * D, K * D, H * D, H, C, 1, C, F, F, F,
+            1, C, H * D * qk, K * D * qk, H * qk, K * qk, H * D, K * D, K * D, H * D, H, C, 1, C, 2 * F, F,
         ];
         _offsets = new int[lengths.Length];
         long at = 0;
@@ -73,8 +73,7 @@ public sealed class Activations : IDisposable
         Mid,         // (N, C): the residual stream between attention and feed-forward
         FfnScale,    // (N)
         FfnInput,    // (N, C)
-        Gate,        // (N, F)
-        Up,          // (N, F)
+        GateUp,      // (N, 2F)
         Hidden,      // (N, F): silu(gate) ⊙ up
     }
 }

@@ -14,7 +14,11 @@ public readonly record struct ParameterTensor(string Name, int Rows, int Columns
 public sealed record BlockTensors(
     ParameterTensor AttnNorm, ParameterTensor Q, ParameterTensor K, ParameterTensor V, ParameterTensor? QNorm,
     ParameterTensor? KNorm, ParameterTensor O, ParameterTensor FfnNorm, ParameterTensor Gate, ParameterTensor Up,
-    ParameterTensor Down);
+    ParameterTensor Down)
+{
+    /// <summary>Gate and Up as one (2F, C) matrix: they stand side by side, so that one product computes both.</summary>
+    public ParameterTensor GateUp => Gate with { Name = $"{Gate.Name}+up", Rows = 2 * Gate.Rows };
+}
 
 /// <summary>
 /// Where every parameter of a configuration stands in one flat array. What AdamW steps (embedding, head, norms) comes
@@ -45,7 +49,7 @@ public sealed class ParameterMap
         Blocks = [.. norms.Select((norm, l) => new BlockTensors(
             norm.Attn, Take($"blk.{l}.attn_q.weight", queries, C), Take($"blk.{l}.attn_k.weight", keys, C),
             Take($"blk.{l}.attn_v.weight", keys, C), norm.Q, norm.K, Take($"blk.{l}.attn_output.weight", C, queries),
-            norm.Ffn, Take($"blk.{l}.ffn_gate.weight", F, C), Take($"blk.{l}.ffn_up.weight", F, C),
+            norm.Ffn, Take($"blk.{l}.ffn_gate.weight", F, C, gap: false), Take($"blk.{l}.ffn_up.weight", F, C),
             Take($"blk.{l}.ffn_down.weight", C, F)))];
     }
 
@@ -68,11 +72,13 @@ public sealed class ParameterMap
     /// <summary>Offset of the first block matrix; all tensors before it are embedding, head and norms.</summary>
     public int BlockMatricesFrom { get; }
 
-    private ParameterTensor Take(string name, int rows, int columns)
+    private ParameterTensor Take(string name, int rows, int columns, bool gap = true)
     {
         var tensor = new ParameterTensor(name, rows, columns, Length);
         _all.Add(tensor);
-        Length = checked(Length + ((tensor.Length + 15) & ~15)); // every tensor begins on a cache line
+        Length = checked(Length + tensor.Length);
+        if (gap)
+            Length = checked((Length + 15) & ~15); // the next tensor begins on a cache line
         return tensor;
     }
 }

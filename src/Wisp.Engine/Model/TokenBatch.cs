@@ -1,9 +1,6 @@
 namespace Wisp.Model;
 
 /// <summary>B rows of T tokens, each span (B, T).</summary>
-/// <param name="Targets">What position i must predict; −1 means that the position does not count.</param>
-/// <param name="Positions">The position of each token within its document, for RoPE.</param>
-/// <param name="DocumentStarts">The index within the row at which each token's document begins; empty means 0.</param>
 public readonly ref struct TokenBatch(
     int B, int T, ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions,
     ReadOnlySpan<int> documentStarts)
@@ -14,10 +11,13 @@ public readonly ref struct TokenBatch(
 
     public ReadOnlySpan<int> Tokens { get; } = tokens;
 
+    /// <summary>What position i must predict; −1 means that the position does not count.</summary>
     public ReadOnlySpan<int> Targets { get; } = targets;
 
+    /// <summary>The position of each token within its document, for RoPE.</summary>
     public ReadOnlySpan<int> Positions { get; } = positions;
 
+    /// <summary>The index within the row at which each token's document begins; empty means 0.</summary>
     public ReadOnlySpan<int> DocumentStarts { get; } = documentStarts;
 
     /// <summary>N = B·T.</summary>

@@ -9,8 +9,8 @@ public sealed partial class Transformer
     private sealed class Scratch(ModelConfig config, int rows) : IDisposable
     {
         private readonly FloatBuffer _memory = new(checked(
-            rows * ((2 * config.Width) + (3 * config.Heads * config.HeadDim) + (3 * config.KvHeads * config.HeadDim)
-                + (config.FeedForward))));
+            rows * ((2 * config.Width)
+                + Math.Max(config.FeedForward, 3 * (config.Heads + config.KvHeads) * config.HeadDim))));
 
         public FloatBuffer PackedHeadTransposed { get; } = new(Gemm.PackedLength(config.Width, config.Vocabulary));
 
@@ -50,10 +50,9 @@ public sealed partial class Transformer
         var cut = back.Begin();
         Span<float> dx = cut.Take(n * C), dNormed = cut.Take(n * C);
         var loss = Head(weights, gradients, batch, scale, dNormed);
-        dx.Clear();
         RmsNorm.Backward(
             _pool, dx, gradients.Of(_map.OutputNorm), dNormed, _acts.X(_config.Layers, n * C),
-            weights.Of(_map.OutputNorm), _finalScale.Slice(0, n));
+            weights.Of(_map.OutputNorm), _finalScale.Slice(0, n), C, accumulate: false);
         for (var l = _config.Layers - 1; l >= 0; l--)
             LayerBackward(weights, gradients, batch, l, dx, dNormed, cut);
         Embedding.Backward(_pool, gradients.Of(_map.Embedding), dx, batch.Tokens, C);
@@ -92,18 +91,17 @@ public sealed partial class Transformer
         int n = batch.Rows, C = _config.Width, F = _config.FeedForward, H = _config.Heads, K = _config.KvHeads,
             D = _config.HeadDim;
 
-        // Feed-forward: y = mid + Wdown·h. The gradients of gate and up replace gate and up.
-        Span<float> gate = _acts.Of(Slot.Gate, l, n * F), up = _acts.Of(Slot.Up, l, n * F),
-            hidden = _acts.Of(Slot.Hidden, l, n * F), ffn = _acts.Of(Slot.FfnInput, l, n * C);
+        // Feed-forward: y = mid + Wdown·h. The gradients of gate and up replace them.
+        Span<float> gateUp = _acts.Of(Slot.GateUp, l, n * 2 * F), hidden = _acts.Of(Slot.Hidden, l, n * F),
+            ffn = _acts.Of(Slot.FfnInput, l, n * C);
         var inner = cut; // attention's gradients use the same memory after these are done with
         var dHidden = inner.Take(n * F);
         LinearBackward(dHidden, gradients, dx, hidden, weights, block.Down, n, accumulate: false);
-        SwiGlu.Backward(_pool, gate, up, dHidden, gate, up);
-        LinearBackward(dNormed, gradients, gate, ffn, weights, block.Gate, n, accumulate: false);
-        LinearBackward(dNormed, gradients, up, ffn, weights, block.Up, n, accumulate: true);
+        SwiGlu.Backward(_pool, gateUp, dHidden, gateUp, F);
+        LinearBackward(dNormed, gradients, gateUp, ffn, weights, block.GateUp, n, accumulate: false);
         RmsNorm.Backward(
             _pool, dx, gradients.Of(block.FfnNorm), dNormed, _acts.Of(Slot.Mid, l, n * C), weights.Of(block.FfnNorm),
-            _acts.Of(Slot.FfnScale, l, n));
+            _acts.Of(Slot.FfnScale, l, n), C, accumulate: true);
 
         // Attention: mid = x + Wo·mixed.
         Span<float> dMixed = cut.Take(n * H * D), dq = cut.Take(n * H * D), dk = cut.Take(n * K * D),
@@ -115,20 +113,19 @@ public sealed partial class Transformer
         Attention.Backward(
             _pool, dq, dk, dv, dMixed, mixed, _acts.Of(Slot.LogSumExp, l, n * H), q, k, v, batch.DocumentStarts,
             new AttentionShape(batch.B, batch.T, H, K, D));
-        Rope.Backward(_pool, dq, _rope, batch.Positions, H, _config.Architecture.Rope);
-        Rope.Backward(_pool, dk, _rope, batch.Positions, K, _config.Architecture.Rope);
+        Rope.Backward(_pool, dq, batch.Positions, _rope, H, _config.Architecture.Rope);
+        Rope.Backward(_pool, dk, batch.Positions, _rope, K, _config.Architecture.Rope);
         if (block.QNorm is { } qNorm && block.KNorm is { } kNorm)
         {
             Span<float> dRawQ = cut.Take(n * H * D), dRawK = cut.Take(n * K * D);
-            dRawQ.Clear();
-            dRawK.Clear();
             RmsNorm.Backward(
                 _pool, dRawQ, gradients.Of(qNorm), dq, _acts.Of(Slot.RawQ, l, n * H * D), weights.Of(qNorm),
-                _acts.Of(Slot.QScale, l, n * H));
+                _acts.Of(Slot.QScale, l, n * H), D, accumulate: false);
             RmsNorm.Backward(
                 _pool, dRawK, gradients.Of(kNorm), dk, _acts.Of(Slot.RawK, l, n * K * D), weights.Of(kNorm),
-                _acts.Of(Slot.KScale, l, n * K));
-            (dq, dk) = (dRawQ, dRawK);
+                _acts.Of(Slot.KScale, l, n * K), D, accumulate: false);
+            dq = dRawQ;
+            dk = dRawK;
         }
 
         LinearBackward(dNormed, gradients, dq, input, weights, block.Q, n, accumulate: false);
@@ -136,7 +133,7 @@ public sealed partial class Transformer
         LinearBackward(dNormed, gradients, dv, input, weights, block.V, n, accumulate: true);
         RmsNorm.Backward(
             _pool, dx, gradients.Of(block.AttnNorm), dNormed, _acts.X(l, n * C), weights.Of(block.AttnNorm),
-            _acts.Of(Slot.AttnScale, l, n));
+            _acts.Of(Slot.AttnScale, l, n), C, accumulate: true);
     }
 
     // dx = or += dy·W and dW += dyᵀ·x, for y = x·Wᵀ.

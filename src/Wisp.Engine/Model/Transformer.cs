@@ -99,7 +99,7 @@ public sealed partial class Transformer : IDisposable
             Layer(weights, batch, l);
         RmsNorm.Forward(
             _pool, _final.Slice(0, n * C), _finalScale.Slice(0, n), _acts.X(_config.Layers, n * C),
-            weights.Of(_map.OutputNorm), _config.NormEpsilon);
+            weights.Of(_map.OutputNorm), C, _config.NormEpsilon);
     }
 
     private void Layer(Parameters weights, in TokenBatch batch, int l)
@@ -113,14 +113,14 @@ public sealed partial class Transformer : IDisposable
             v = _acts.Of(Slot.V, l, n * K * D), mixed = _acts.Of(Slot.Mixed, l, n * H * D);
 
         var input = _acts.Of(Slot.AttnInput, l, n * C);
-        RmsNorm.Forward(_pool, input, _acts.Of(Slot.AttnScale, l, n), x, weights.Of(block.AttnNorm), eps);
+        RmsNorm.Forward(_pool, input, _acts.Of(Slot.AttnScale, l, n), x, weights.Of(block.AttnNorm), C, eps);
         if (block.QNorm is { } qNorm && block.KNorm is { } kNorm)
         {
             Span<float> rawQ = _acts.Of(Slot.RawQ, l, n * H * D), rawK = _acts.Of(Slot.RawK, l, n * K * D);
             Linear(rawQ, input, weights, block.Q, n);
             Linear(rawK, input, weights, block.K, n);
-            RmsNorm.Forward(_pool, q, _acts.Of(Slot.QScale, l, n * H), rawQ, weights.Of(qNorm), eps);
-            RmsNorm.Forward(_pool, k, _acts.Of(Slot.KScale, l, n * K), rawK, weights.Of(kNorm), eps);
+            RmsNorm.Forward(_pool, q, _acts.Of(Slot.QScale, l, n * H), rawQ, weights.Of(qNorm), D, eps);
+            RmsNorm.Forward(_pool, k, _acts.Of(Slot.KScale, l, n * K), rawK, weights.Of(kNorm), D, eps);
         }
         else
         {
@@ -129,22 +129,20 @@ public sealed partial class Transformer : IDisposable
         }
 
         Linear(v, input, weights, block.V, n);
-        Rope.Forward(_pool, q, _rope, batch.Positions, H, _config.Architecture.Rope);
-        Rope.Forward(_pool, k, _rope, batch.Positions, K, _config.Architecture.Rope);
+        Rope.Forward(_pool, q, batch.Positions, _rope, H, _config.Architecture.Rope);
+        Rope.Forward(_pool, k, batch.Positions, _rope, K, _config.Architecture.Rope);
         Attention.Forward(
             _pool, mixed, _acts.Of(Slot.LogSumExp, l, n * H), q, k, v, batch.DocumentStarts,
             new AttentionShape(batch.B, batch.T, H, K, D));
-        x.CopyTo(mid);
+        VectorOps.Copy(_pool, mid, x);
         Linear(mid, mixed, weights, block.O, n, accumulate: true);
 
         var ffn = _acts.Of(Slot.FfnInput, l, n * C);
-        Span<float> gate = _acts.Of(Slot.Gate, l, n * F), up = _acts.Of(Slot.Up, l, n * F),
-            hidden = _acts.Of(Slot.Hidden, l, n * F);
-        RmsNorm.Forward(_pool, ffn, _acts.Of(Slot.FfnScale, l, n), mid, weights.Of(block.FfnNorm), eps);
-        Linear(gate, ffn, weights, block.Gate, n);
-        Linear(up, ffn, weights, block.Up, n);
-        SwiGlu.Forward(_pool, hidden, gate, up);
-        mid.CopyTo(y);
+        Span<float> gateUp = _acts.Of(Slot.GateUp, l, n * 2 * F), hidden = _acts.Of(Slot.Hidden, l, n * F);
+        RmsNorm.Forward(_pool, ffn, _acts.Of(Slot.FfnScale, l, n), mid, weights.Of(block.FfnNorm), C, eps);
+        Linear(gateUp, ffn, weights, block.GateUp, n);
+        SwiGlu.Forward(_pool, hidden, gateUp, F);
+        VectorOps.Copy(_pool, y, mid);
         Linear(y, hidden, weights, block.Down, n, accumulate: true);
     }
 

@@ -1,3 +1,0 @@
-namespace Wisp.Model;
-
-internal static class Placeholder;
