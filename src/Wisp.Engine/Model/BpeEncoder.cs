@@ -1,0 +1,213 @@
+namespace Wisp.Model;
+
+/// <summary>
+/// Text to tokens: byte pair encoding (Sennrich, Haddow, Birch 2016, arXiv:1508.07909) inside the pieces that the
+/// pre-tokenizer cuts. Of all neighbours that have a merge the one of lowest rank merges first, the leftmost of equals.
+/// </summary>
+/// <remarks>
+/// It remembers the tokens of the pieces it has met, so each thread has its own: <see cref="Tokenizer.CreateEncoder"/>.
+/// Nothing is allocated once its memory of pieces is full.
+/// </remarks>
+public sealed class BpeEncoder
+{
+    // A book has some 20 thousand different pieces. At the limit everything is forgotten: no bookkeeping for hits.
+    private const int MaxRemembered = 1 << 16;
+
+    // Longer pieces are rare and seldom seen twice.
+    private const int MaxRememberedBytes = 48;
+
+    // From here on a heap beats looking at all neighbours after every merge; that would be quadratic.
+    private const int MaxScanned = 128;
+
+    private readonly Tokenizer _tokenizer;
+    private readonly ByteStrings _pieces = new();
+    private readonly List<int> _pieceIds = [];
+    private readonly int[] _pieceEnds = new int[MaxRemembered];
+    private readonly int[] _symbols = new int[MaxScanned];
+    private readonly int[] _ranks = new int[MaxScanned];
+    private readonly List<(int Start, int Length, int Id)> _fragments = [];
+
+    internal BpeEncoder(Tokenizer tokenizer) => _tokenizer = tokenizer;
+
+    /// <summary>Appends the tokens of a text, which may be any bytes.</summary>
+    /// <param name="parseSpecial">
+    /// Whether the spelling of a control token, such as &lt;|im_end|&gt;, becomes that token. False for every text that
+    /// comes from outside. User-defined tokens are recognised either way, as in llama.cpp.
+    /// </param>
+    public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool parseSpecial = false)
+    {
+        var special = parseSpecial ? _tokenizer.Special : _tokenizer.AlwaysSpecial;
+        if (special.Count == 0)
+        {
+            EncodeText(utf8, ids);
+            return;
+        }
+
+        CutOutSpecial(utf8, special);
+        foreach (var (start, length, id) in _fragments)
+        {
+            if (id >= 0)
+                ids.Add(id);
+            else
+                EncodeText(utf8.Slice(start, length), ids);
+        }
+    }
+
+    // The longest spelling is cut out everywhere first, then the next: a text in which two spellings overlap is read
+    // as llama.cpp reads it.
+    private void CutOutSpecial(ReadOnlySpan<byte> text, List<int> special)
+    {
+        _fragments.Clear();
+        _fragments.Add((0, text.Length, -1));
+        foreach (var id in special)
+        {
+            var spelling = _tokenizer.BytesOf(id);
+            if (text.IndexOf(spelling) < 0)
+                continue;
+
+            var count = _fragments.Count;
+            for (var i = 0; i < count; i++)
+            {
+                var fragment = _fragments[i];
+                while (fragment.Id < 0 && text.Slice(fragment.Start, fragment.Length).IndexOf(spelling) is >= 0 and var at)
+                {
+                    if (at > 0)
+                        _fragments.Add((fragment.Start, at, -1));
+                    _fragments.Add((fragment.Start + at, spelling.Length, id));
+                    var taken = at + spelling.Length;
+                    fragment = (fragment.Start + taken, fragment.Length - taken, -1);
+                }
+
+                if (fragment.Length > 0)
+                    _fragments.Add(fragment);
+            }
+
+            _fragments.RemoveRange(0, count);
+        }
+    }
+
+    private void EncodeText(ReadOnlySpan<byte> text, List<int> ids)
+    {
+        for (var at = 0; at < text.Length;)
+        {
+            var end = _tokenizer.Split.End(text, at);
+            EncodePiece(text[at..end], ids);
+            at = end;
+        }
+    }
+
+    private void EncodePiece(ReadOnlySpan<byte> piece, List<int> ids)
+    {
+        if (piece.Length > MaxRememberedBytes)
+        {
+            Merge(piece, ids);
+            return;
+        }
+
+        var number = _pieces.FindOrAdd(piece, out var added);
+        if (added)
+        {
+            if (number == MaxRemembered)
+            {
+                _pieces.Clear();
+                _pieceIds.Clear();
+                number = _pieces.FindOrAdd(piece, out _);
+            }
+
+            Merge(piece, _pieceIds);
+            _pieceEnds[number] = _pieceIds.Count;
+        }
+
+        for (var i = number == 0 ? 0 : _pieceEnds[number - 1]; i < _pieceEnds[number]; i++)
+            ids.Add(_pieceIds[i]);
+    }
+
+    private void Merge(ReadOnlySpan<byte> piece, List<int> ids)
+    {
+        if (_tokenizer.Split.IgnoreMerges && _tokenizer.WholePiece(piece) is >= 0 and var whole)
+            ids.Add(whole);
+        else if (piece.Length <= MaxScanned)
+            MergeByScan(piece, ids);
+        else
+            MergeByHeap(piece, ids);
+    }
+
+    private void MergeByScan(ReadOnlySpan<byte> piece, List<int> ids)
+    {
+        var merges = _tokenizer.MergeTable;
+        var count = piece.Length;
+        var symbols = _symbols.AsSpan(0, count);
+        var ranks = _ranks.AsSpan(0, count); // ranks[i] is that of the pair i, i + 1
+        for (var i = 0; i < count; i++)
+            symbols[i] = _tokenizer.IdOfByte(piece[i]);
+        for (var i = 0; i + 1 < count; i++)
+            ranks[i] = merges.Rank(symbols[i], symbols[i + 1]);
+
+        while (count > 1)
+        {
+            var best = 0;
+            for (var i = 1; i + 1 < count; i++)
+            {
+                if (ranks[i] < ranks[best])
+                    best = i;
+            }
+
+            if (ranks[best] == MergeTable.None)
+                break;
+            symbols[best] = merges.Product(ranks[best]);
+            symbols[(best + 2)..count].CopyTo(symbols[(best + 1)..]);
+            ranks[(best + 1)..count].CopyTo(ranks[best..]);
+            count--;
+            if (best > 0)
+                ranks[best - 1] = merges.Rank(symbols[best - 1], symbols[best]);
+            if (best + 1 < count)
+                ranks[best] = merges.Rank(symbols[best], symbols[best + 1]);
+        }
+
+        foreach (var symbol in symbols[..count])
+            ids.Add(symbol);
+    }
+
+    // The same with a linked list and a heap of pairs, O(n log n). A pair whose symbols have changed since it was put on
+    // the heap is passed over.
+    private void MergeByHeap(ReadOnlySpan<byte> piece, List<int> ids)
+    {
+        var merges = _tokenizer.MergeTable;
+        var symbols = new int[piece.Length];
+        var next = new int[piece.Length]; // piece.Length = none
+        var previous = new int[piece.Length]; // -1 = none
+        var heap = new PriorityQueue<(int At, int Left, int Right), (int Rank, int At)>();
+        for (var i = 0; i < piece.Length; i++)
+            (symbols[i], next[i], previous[i]) = (_tokenizer.IdOfByte(piece[i]), i + 1, i - 1);
+        for (var i = 0; i < piece.Length; i++)
+            Offer(i);
+
+        while (heap.TryDequeue(out var pair, out var order))
+        {
+            var at = pair.At;
+            if (symbols[at] != pair.Left || next[at] == symbols.Length || symbols[next[at]] != pair.Right)
+                continue;
+            var gone = next[at];
+            symbols[at] = merges.Product(order.Rank);
+            symbols[gone] = -1;
+            next[at] = next[gone];
+            if (next[at] < symbols.Length)
+                previous[next[at]] = at;
+            Offer(at);
+            if (previous[at] >= 0)
+                Offer(previous[at]);
+        }
+
+        for (var i = 0; i < symbols.Length; i = next[i])
+            ids.Add(symbols[i]);
+
+        void Offer(int at)
+        {
+            if (next[at] == symbols.Length)
+                return;
+            var rank = merges.Rank(symbols[at], symbols[next[at]]);
+            if (rank != MergeTable.None)
+                heap.Enqueue((at, symbols[at], symbols[next[at]]), (rank, at));
+        }
+    }
+}
