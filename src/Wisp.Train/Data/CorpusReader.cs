@@ -53,6 +53,9 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
         var least = compression switch { "gz" => 18, "zst" => 9, _ => 0 };
         if (length < least)
             throw new InvalidDataException($"{where}: has {length} bytes, so it was cut short. Fetch or make the file again.");
+        // Without this switch the runtime takes a gzip that was cut anywhere for a whole one; with it, it throws. It is read
+        // once, at the first end of a stream, and no other code of the process unpacks gzip before.
+        AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
         return new NamedStream(compression switch
         {
             "gz" => new GZipStream(packed, CompressionMode.Decompress),
