@@ -43,7 +43,7 @@ public static unsafe class Attention
                 O = po, Lse = pl, Q = pq, K = pk, V = pv, Starts = ps, Shape = shape,
                 Scratch = pool.WorkerScratch(ForwardFloats(shape)),
             };
-            pool.Run(&ForwardTask, &job, shape.B * shape.K);
+            pool.Run(shape.Tq == 1 ? &OneQueryTask : &ForwardTask, &job, shape.B * shape.K);
         }
     }
 
@@ -148,6 +148,37 @@ public static unsafe class Attention
                     lse[r + i] = max[i] + MathF.Log(sum[i]);
                 }
             }
+        }
+    }
+
+    // One query a head reads every key and value once: packing them would cost more than it saves.
+    private static void OneQueryTask(void* context, int task, int worker)
+    {
+        var job = (Job*)context;
+        var s = job->Shape;
+        int b = task / s.K, kv = task % s.K;
+        nint kvStride = s.K * s.D, kvOffset = ((nint)b * s.Tk * kvStride) + (kv * s.D);
+        var first = job->Starts == null ? 0 : job->Starts[((nint)b * s.Tk) + s.Tk - 1];
+        var p = new Span<float>(job->Scratch[worker], s.Tk - first);
+        for (var h = kv * s.Group; h < (kv + 1) * s.Group; h++)
+        {
+            var offset = (((nint)b * s.H) + h) * s.D;
+            var max = float.NegativeInfinity;
+            for (var t = first; t < s.Tk; t++)
+            {
+                var score = Simd.Dot(job->Q + offset, job->K + kvOffset + (t * kvStride), s.D) * s.Scale;
+                p[t - first] = score;
+                max = MathF.Max(max, score);
+            }
+
+            var sum = 0f;
+            foreach (ref var weight in p)
+                sum += weight = MathF.Exp(weight - max);
+            var o = new Span<float>(job->O + offset, s.D);
+            o.Clear();
+            for (var t = first; t < s.Tk; t++)
+                Simd.AddScaledRow(job->O + offset, job->V + kvOffset + (t * kvStride), s.D, p[t - first] / sum);
+            job->Lse[((nint)b * s.H) + h] = max + MathF.Log(sum);
         }
     }
 

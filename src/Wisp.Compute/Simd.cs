@@ -89,6 +89,17 @@ internal static unsafe class Simd
             StoreFirst(y + i, n - i, LoadFirst(y + i, n - i) + LoadFirst(x + i, n - i));
     }
 
+    /// <summary>y += a·x</summary>
+    public static void AddScaledRow(float* y, float* x, int n, float a)
+    {
+        var va = Vector512.Create(a);
+        var i = 0;
+        for (; i <= n - W; i += W)
+            Fma(Vector512.Load(x + i), va, Vector512.Load(y + i)).Store(y + i);
+        if (i < n)
+            StoreFirst(y + i, n - i, Fma(LoadFirst(x + i, n - i), va, LoadFirst(y + i, n - i)));
+    }
+
     /// <summary>y ·= a</summary>
     public static void ScaleRow(float* y, int n, float a)
     {

@@ -4,7 +4,8 @@ namespace Wisp.Model;
 
 /// <summary>
 /// What the forward pass leaves for the backward pass: for every layer the input of each operation, in one buffer. With
-/// no backward to come (keep = false) all layers share one layer's memory.
+/// no backward to come (keep = false) all layers share one layer's memory. Keys and values are kept for every layer in
+/// either case: across calls they are the KV cache.
 /// </summary>
 public sealed class Activations : IDisposable
 {
@@ -15,14 +16,20 @@ public sealed class Activations : IDisposable
     private readonly int _layers;
     private readonly int _residual; // floats of one (N, C) matrix
 
-    public Activations(ModelConfig config, int rows, bool keep)
+    private readonly FloatBuffer _cache; // keys, then values: (L, cacheRows, K, D) each
+    private readonly int _keyWidth, _cacheRows;
+
+    /// <param name="cacheRows">Rows of keys and values a layer: those of one call, or all of a sequence's past.</param>
+    public Activations(ModelConfig config, int rows, int cacheRows, bool keep)
     {
+        (_cacheRows, _keyWidth) = (cacheRows, config.KvHeads * config.HeadDim);
+        _cache = new FloatBuffer(checked(2 * config.Layers * cacheRows * _keyWidth));
         (_keep, _layers) = (keep, config.Layers);
         int C = config.Width, F = config.FeedForward, H = config.Heads, K = config.KvHeads, D = config.HeadDim;
         var qk = config.Architecture.QkNorm ? 1 : 0;
         long[] lengths =
         [
-            1, C, H * D * qk, K * D * qk, H * qk, K * qk, H * D, K * D, K * D, H * D, H, C, 1, C, 2 * F, F,
+            1, C, H * D * qk, K * D * qk, H * qk, K * qk, H * D, H * D, H, C, 1, C, 2 * F, F,
         ];
         _offsets = new int[lengths.Length];
         long at = 0;
@@ -44,7 +51,7 @@ public sealed class Activations : IDisposable
 
     public int Rows { get; }
 
-    public long Bytes => _memory.Bytes;
+    public long Bytes => _memory.Bytes + _cache.Bytes;
 
     /// <summary>The residual stream that enters layer l, (N, C); index L is what leaves the last layer.</summary>
     public Span<float> X(int l, int length) =>
@@ -54,7 +61,18 @@ public sealed class Activations : IDisposable
     public Span<float> Of(Slot slot, int l, int length) =>
         _memory.Slice(((_keep ? l : 0) * _layerLength) + _offsets[(int)slot], length);
 
-    public void Dispose() => _memory.Dispose();
+    /// <summary>Keys of layer l after norm and RoPE, (rows, K, D), from a row of the cache on.</summary>
+    public Span<float> Keys(int l, int from, int rows) =>
+        _cache.Slice(((l * _cacheRows) + from) * _keyWidth, rows * _keyWidth);
+
+    /// <summary>Values of layer l, (rows, K, D), from a row of the cache on.</summary>
+    public Span<float> Values(int l, int from, int rows) => Keys(_layers + l, from, rows);
+
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _cache.Dispose();
+    }
 
     /// <summary>The tensors of a layer, in the order in which the forward pass writes them.</summary>
     public enum Slot
@@ -66,8 +84,6 @@ public sealed class Activations : IDisposable
         QScale,      // (N, H)
         KScale,      // (N, K)
         Q,           // (N, H, D): after norm and RoPE
-        K,           // (N, K, D)
-        V,           // (N, K, D)
         Mixed,       // (N, H, D): what attention returns
         LogSumExp,   // (B, H, T)
         Mid,         // (N, C): the residual stream between attention and feed-forward

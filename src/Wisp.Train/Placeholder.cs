@@ -1,3 +1,0 @@
-namespace Wisp.Train;
-
-internal static class Placeholder;
