@@ -19,6 +19,10 @@ public static class AtomicFile
         if (Directory.Exists(target))
             throw new IOException($"{path}: is a directory, a file was expected.");
         var folder = Path.GetDirectoryName(target)!;
+        // Renaming over /dev/null would, for root, take the device away from the whole machine.
+        if (folder == "/dev" || (folder.StartsWith("/dev/", StringComparison.Ordinal) &&
+            !$"{folder}/".StartsWith("/dev/shm/", StringComparison.Ordinal)))
+            throw new IOException($"{path}: is a device, a file was expected.");
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{path}: the folder {folder} does not exist.");
 
