@@ -4,11 +4,13 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// exp for 16 floats at once, within 1 ulp (the test goes through the whole range), and what is built on it.
+/// exp for 16 floats at once, within 1.3 ulp, and what is built on it.
 /// </summary>
 /// <remarks>
 /// eˣ = 2ⁿ·eʳ with n = round(x/ln 2) and |r| ≤ ln 2/2. eʳ = 1 + r + r²·q(r), where q is the polynomial of degree 4 that
-/// makes the largest relative error smallest: 3.1e-9 by a Remez exchange in 60-digit arithmetic, a twentieth of an ulp.
+/// makes the largest relative error smallest: 3.1e-9 by a Remez exchange in 60-digit arithmetic, 0.05 ulp.
+/// The bound counts roundings where the ulp of the result is smallest, 2⁻²⁴: half an ulp for the last sum, and 2⁻²⁶, a
+/// quarter, for each of the two steps to r and for r + r²q. The worst of all floats, tried one by one, is 1.01 ulp.
 /// </remarks>
 internal static class FastMath
 {

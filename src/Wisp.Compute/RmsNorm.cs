@@ -132,12 +132,19 @@ public static unsafe class RmsNorm
             s1 = Fma(p1, Vector512.Load(g + i + W), s1);
         }
 
-        for (; i < width; i += W)
+        for (; i <= width - W; i += W)
         {
-            var count = Math.Min(W, width - i);
+            var p = Vector512.Load(dy + i) * Vector512.Load(x + i);
+            Fma(p, vr, Vector512.Load(dg + i)).Store(dg + i);
+            s0 = Fma(p, Vector512.Load(g + i), s0);
+        }
+
+        if (i < width)
+        {
+            var count = width - i;
             var p = LoadFirst(dy + i, count) * LoadFirst(x + i, count);
             StoreFirst(dg + i, count, Fma(p, vr, LoadFirst(dg + i, count)));
-            s0 = Fma(p, LoadFirst(g + i, count), s0);
+            s1 = Fma(p, LoadFirst(g + i, count), s1);
         }
 
         return Sum(s0 + s1);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Wisp.Compute;
@@ -8,7 +9,7 @@ namespace Wisp.Compute;
 /// stack and a number of tasks; tasks are claimed in order by an atomic counter, and the call returns when all are done.
 /// </summary>
 /// <remarks>
-/// Nothing is allocated by <see cref="Run"/>. Kernels give every task its own outputs, so results do not depend on which
+/// Running a job allocates nothing. Kernels give every task its own outputs, so results do not depend on which
 /// worker ran which task. One job at a time: a pool is used by one thread, and a kernel never calls Run again; both are
 /// checked, because the alternative to an exception is a wrong number.
 /// </remarks>
@@ -126,6 +127,12 @@ public sealed unsafe class WorkerPool : IDisposable
         if (_fault is { } fault)
             throw new InvalidOperationException($"A kernel failed: {fault.Message}", fault);
     }
+
+    /// <summary>The same for body(task, worker) as a closure, where its allocation does not matter.</summary>
+    internal void Run(Action<int, int> body, int tasks) => Run(&Invoke, Unsafe.AsPointer(ref body), tasks);
+
+    // The reference lies on the caller's stack, which stands still until the last task is done.
+    private static void Invoke(void* body, int task, int worker) => Unsafe.AsRef<Action<int, int>>(body)(task, worker);
 
     // Sleepers wait for a condition, not for a permit: a permit could be taken by a worker that has finished this job
     // and parked again, and the one it was meant for would sleep on while everybody waits for it.
