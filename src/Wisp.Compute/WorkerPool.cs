@@ -7,6 +7,8 @@ namespace Wisp.Compute;
 /// A fixed set of threads that run one kernel at a time: the caller is worker 0, the others wait for the next job by
 /// spinning for a short while and then parking. A job is a static function, a pointer to its arguments on the caller's
 /// stack and a number of tasks; tasks are claimed in order by an atomic counter, and the call returns when all are done.
+/// It waits for tasks, not for workers: one that the operating system has put to sleep holds nobody up unless it sleeps
+/// inside a task, which keeps a loaded machine usable.
 /// </summary>
 /// <remarks>
 /// Running a job allocates nothing. Kernels give every task its own outputs, so results do not depend on which
@@ -23,10 +25,12 @@ public sealed unsafe class WorkerPool : IDisposable
     [StructLayout(LayoutKind.Explicit, Size = 512)]
     private struct Shared
     {
-        [FieldOffset(0)] public int Generation;
-        [FieldOffset(128)] public int NextTask;
-        [FieldOffset(256)] public int Busy;
-        [FieldOffset(384)] public int Parked;
+        // Generation of the job in the high half, tasks not yet claimed in the low half. Claiming is one compare-exchange
+        // of the whole, so a worker that looked at an old job cannot take a task of a new one by mistake, and while a
+        // claimed task is not done its job cannot end: body, job and count read after the claim belong to it.
+        [FieldOffset(0)] public long Ticket;
+        [FieldOffset(128)] public int Done;
+        [FieldOffset(256)] public int Parked;
     }
 
     private readonly Thread[] _threads;
@@ -104,23 +108,18 @@ public sealed unsafe class WorkerPool : IDisposable
         _job = job;
         _tasks = tasks;
         _fault = null;
-        Volatile.Write(ref _shared.NextTask, 0);
-        if (tasks == 1 || Count == 1)
+        Volatile.Write(ref _shared.Done, 0);
+        var generation = (Volatile.Read(ref _shared.Ticket) >> 32) + 1;
+        Interlocked.Exchange(ref _shared.Ticket, (generation << 32) | (uint)tasks);
+        if (tasks > 1)
+            Wake();
+        Work(0);
+        // Spin for the stragglers; give the core away now and then, in case one of them has lost its own.
+        for (var spins = 1; Volatile.Read(ref _shared.Done) != tasks; spins++)
         {
-            Work(0);
-        }
-        else
-        {
-            Volatile.Write(ref _shared.Busy, Count - 1);
-            Publish();
-            Work(0);
-            // Spin for the stragglers; give the core away now and then, in case one of them has lost its own.
-            for (var spins = 1; Volatile.Read(ref _shared.Busy) != 0; spins++)
-            {
-                Thread.SpinWait(1);
-                if (spins % 4096 == 0)
-                    Thread.Yield();
-            }
+            Thread.SpinWait(1);
+            if (spins % 4096 == 0)
+                Thread.Yield();
         }
 
         Volatile.Write(ref _running, 0);
@@ -135,55 +134,62 @@ public sealed unsafe class WorkerPool : IDisposable
     private static void Invoke(void* body, int task, int worker) => Unsafe.AsRef<Action<int, int>>(body)(task, worker);
 
     // Sleepers wait for a condition, not for a permit: a permit could be taken by a worker that has finished this job
-    // and parked again, and the one it was meant for would sleep on while everybody waits for it.
-    private void Publish()
+    // and parked again, and the one it was meant for would sleep on.
+    private void Wake()
     {
-        Interlocked.Increment(ref _shared.Generation);
         if (Volatile.Read(ref _shared.Parked) == 0)
             return;
         lock (_gate)
             Monitor.PulseAll(_gate);
     }
 
-    // Whatever a body throws is kept for the caller: a worker must not take the process down, and the caller must not
-    // leave while others still read the job on its stack.
+    private bool IsIdle => (uint)Volatile.Read(ref _shared.Ticket) == 0 && !Volatile.Read(ref _stopping);
+
     private void Work(int worker)
     {
-        try
+        while (true)
         {
-            int task;
-            while ((task = Interlocked.Increment(ref _shared.NextTask) - 1) < _tasks)
-                _body(_job, task, worker);
-        }
-        catch (Exception e)
-        {
-            Interlocked.CompareExchange(ref _fault, e, null);
+            var ticket = Volatile.Read(ref _shared.Ticket);
+            var unclaimed = (int)ticket;
+            if (unclaimed == 0)
+                return;
+            if (Interlocked.CompareExchange(ref _shared.Ticket, ticket - 1, ticket) != ticket)
+                continue;
+
+            // Whatever a body throws is kept for the caller: a worker must not take the process down, and the caller
+            // must not leave while others still read the job on its stack.
+            try
+            {
+                _body(_job, _tasks - unclaimed, worker);
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref _fault, e, null);
+            }
+
+            Interlocked.Increment(ref _shared.Done);
         }
     }
 
     private void Loop(int worker)
     {
-        for (var seen = 0; ; Interlocked.Decrement(ref _shared.Busy))
+        while (!Volatile.Read(ref _stopping))
         {
-            for (var spins = 0; spins < SpinsBeforePark && Volatile.Read(ref _shared.Generation) == seen; spins++)
+            for (var spins = 0; spins < SpinsBeforePark && IsIdle; spins++)
                 Thread.SpinWait(1);
-            if (Volatile.Read(ref _shared.Generation) == seen)
-                Park(seen);
-
-            seen = Volatile.Read(ref _shared.Generation);
-            if (_stopping)
-                return;
+            if (IsIdle)
+                Park();
             Work(worker);
         }
     }
 
-    private void Park(int seen)
+    private void Park()
     {
         lock (_gate)
         {
             // Announce first, then look again: a job published in between has seen the announcement or is seen here.
             Interlocked.Increment(ref _shared.Parked);
-            while (Volatile.Read(ref _shared.Generation) == seen)
+            while (IsIdle)
                 Monitor.Wait(_gate);
             Interlocked.Decrement(ref _shared.Parked);
         }
@@ -193,8 +199,9 @@ public sealed unsafe class WorkerPool : IDisposable
     {
         if (_stopping)
             return;
-        _stopping = true;
-        Publish();
+        Volatile.Write(ref _stopping, true);
+        Interlocked.MemoryBarrier();
+        Wake();
         foreach (var thread in _threads)
             thread.Join();
         foreach (var scratch in _scratch)
