@@ -44,9 +44,15 @@ internal sealed class LiveArea(IAnsiConsole console)
         protected override IEnumerable<Segment> Render(RenderOptions options, int maxWidth)
         {
             yield return Segment.Control("\e[?2026h\r" + (rowsBefore > 0 ? $"\e[{rowsBefore}A" : "") + "\e[J");
-            if (above is not null)
-                foreach (var segment in above.Render(options, maxWidth))
-                    yield return segment;
+            var ended = true; // some renderables end their last line themselves, some do not
+            foreach (var segment in above?.Render(options, maxWidth) ?? [])
+            {
+                ended = segment.IsLineBreak || segment.Text.EndsWith('\n');
+                yield return segment;
+            }
+
+            if (!ended)
+                yield return Segment.LineBreak;
             foreach (var line in lines)
             {
                 foreach (var segment in line.Segments(width))
