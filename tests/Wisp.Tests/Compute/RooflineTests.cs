@@ -1,0 +1,18 @@
+using Wisp.Compute;
+
+namespace Wisp.Tests.Compute;
+
+public class RooflineTests
+{
+    // Bounds that any machine of the last ten years and the next keeps; the point is units and orders of magnitude.
+    [Fact]
+    public void The_roofs_are_numbers_a_machine_could_have()
+    {
+        using var pool = new WorkerPool(2);
+        var flops = Roofline.FmaPeak(pool, TimeSpan.Zero);
+        var bytes = Roofline.ReadBandwidth(pool, TimeSpan.Zero);
+        TestContext.Current.TestOutputHelper!.WriteLine($"{flops / 1e9:f0} GFLOP/s, {bytes / 1e9:f1} GB/s");
+        Assert.InRange(flops, 1e8, 1e13);
+        Assert.InRange(bytes, 1e8, 1e13);
+    }
+}
