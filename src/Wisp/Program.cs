@@ -1,1 +1,3 @@
-return 0;
+using Wisp.Cli;
+
+return CommandFrame.Run(args, Console.Out, Console.Error, Environment.GetEnvironmentVariable);

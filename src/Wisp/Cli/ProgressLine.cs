@@ -1,0 +1,77 @@
+using Spectre.Console;
+using Wisp.Train.Report;
+
+namespace Wisp.Cli;
+
+/// <summary>
+/// Progress of a long task that is not training, such as reading a corpus. Pass <see cref="Report"/> as an
+/// <c>Action&lt;string, long, long&gt;</c>: stage, done, total; a total of 0 means that nobody knows it yet.
+/// </summary>
+/// <remarks>A terminal sees one line that fills up, and one line for every stage that is done; a pipe the latter only.</remarks>
+internal sealed class ProgressLine(IAnsiConsole console, TimeProvider clock) : IDisposable
+{
+    private static readonly TimeSpan DrawEvery = TimeSpan.FromMilliseconds(125);
+
+    private readonly Lock _lock = new(); // readers and workers report from threads of their own
+    private readonly LiveArea _area = new(console);
+    private readonly bool _live = Terminal.IsLive(console);
+    private string? _stage;
+    private long _done, _total;
+    private long _stageAt, _drawnAt;
+
+    public void Report(string stage, long done, long total)
+    {
+        lock (_lock)
+        {
+            if (stage != _stage)
+            {
+                Close();
+                (_stage, _stageAt) = (stage, clock.GetTimestamp());
+                _drawnAt = _stageAt;
+                (_done, _total) = (done, total);
+                if (_live)
+                    _area.Draw([Line()]);
+                return;
+            }
+
+            (_done, _total) = (done, total);
+            if (!_live || clock.GetElapsedTime(_drawnAt) < DrawEvery)
+                return;
+            _drawnAt = clock.GetTimestamp();
+            _area.Draw([Line()]);
+        }
+    }
+
+    /// <summary>Ends the last stage.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+            Close();
+    }
+
+    private void Close()
+    {
+        if (_stage is null)
+            return;
+        _area.Clear();
+        var time = Human.Time(clock.GetElapsedTime(_stageAt));
+        // A stage that was left early, by Ctrl-C or a fault, says how far it came.
+        var amount = _total > 0 && _done < _total ? $"{Human.Short(_done)} of {Human.Short(_total)}, " : _done > 0 ? $"{Human.Short(_done)}, " : "";
+        console.Profile.Out.Writer.WriteLine($"{Terminal.Clean(_stage)}: {amount}{time}");
+        _stage = null;
+    }
+
+    private Paint Line()
+    {
+        var elapsed = clock.GetElapsedTime(_stageAt);
+        var line = new Paint().Add(Terminal.Clean(_stage!)).Add("  ");
+        if (_total <= 0)
+            return line.Add(Human.Short(_done), Glyphs.Accent).Add($"  {Human.Time(elapsed)}", Glyphs.Label);
+        var part = Math.Clamp((double)_done / _total, 0, 1);
+        var tail = $" {100 * part,3:0} %";
+        if (part > 0.02 && elapsed.TotalSeconds > 2)
+            tail += $"  {Human.Time(elapsed * (1 / part - 1))} left";
+        var width = Math.Min(40, _area.Width - line.Width - tail.Length);
+        return (width >= 5 ? line.Bar(part, width, console.Profile.Capabilities.Unicode) : line).Add(tail, Glyphs.Label);
+    }
+}

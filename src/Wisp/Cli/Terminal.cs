@@ -1,0 +1,42 @@
+using System.Text;
+using Spectre.Console;
+
+namespace Wisp.Cli;
+
+/// <summary>Consoles that know what they write to: colours for a person, plain text for a pipe or a file.</summary>
+internal static class Terminal
+{
+    /// <summary>A console over a command's output: <c>Terminal.On(parse.InvocationConfiguration.Output)</c>.</summary>
+    public static IAnsiConsole On(TextWriter writer)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+        // Nobody wraps a file: in a pipe the reader chooses the width.
+        if (!console.Profile.Out.IsTerminal)
+            console.Profile.Width = 100;
+        return console;
+    }
+
+    /// <summary>True where lines can be redrawn in place.</summary>
+    public static bool IsLive(IAnsiConsole console) => console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
+
+    /// <summary>
+    /// Text from outside, such as a model's, without the characters that could steer a terminal; lines stay lines.
+    /// </summary>
+    public static string Clean(string text)
+    {
+        if (!text.AsSpan().ContainsAnyInRange('\0', '\u001f') && !text.AsSpan().ContainsAnyInRange('\u007f', '\u009f'))
+            return text;
+        var clean = new StringBuilder(text.Length);
+        foreach (var c in text.ReplaceLineEndings("\n"))
+            clean.Append(c switch
+            {
+                '\n' => c,
+                '\t' => ' ',
+                < ' ' => (char)(0x2400 + c), // the picture of the control character
+                (char)0x7f => '\u2421',
+                > (char)0x7f and < (char)0xa0 => '\ufffd',
+                _ => c,
+            });
+        return clean.ToString();
+    }
+}

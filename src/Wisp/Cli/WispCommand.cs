@@ -1,0 +1,35 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.Reflection;
+
+namespace Wisp.Cli;
+
+/// <summary>The root of all commands. A new command is one line here.</summary>
+internal static class WispCommand
+{
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Language models as two files, trained and run from nothing, offline.")
+        {
+            DoctorCommand.Create(),
+            BenchCommand.Create(),
+        };
+        // A prompt may begin with '[' and must not be taken for a directive of the parser.
+        root.Directives.Clear();
+        root.Options.OfType<HelpOption>().Single().Description = "Show this help, or that of a command.";
+        root.Options.OfType<VersionOption>().Single().Description = "Show the version.";
+        root.SetAction(parse => HelpPage.Write(Terminal.On(parse.InvocationConfiguration.Output), root));
+        return root;
+    }
+
+    /// <summary>The version and, where the build knows it, the commit.</summary>
+    public static string Version
+    {
+        get
+        {
+            var version = typeof(WispCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+                .InformationalVersion.Split('+');
+            return version.Length > 1 ? $"wisp {version[0]} ({version[1][..Math.Min(9, version[1].Length)]})" : $"wisp {version[0]}";
+        }
+    }
+}
