@@ -29,4 +29,15 @@ public sealed class Tally
         var old = _entries.GetValueOrDefault(reason) ?? new Entry(reason, 0, 0, []);
         _entries[reason] = old with { Count = old.Count + count, Bytes = old.Bytes + bytes };
     }
+
+    /// <summary>Adds what another tally counted, behind what this one has.</summary>
+    public void Add(Tally other)
+    {
+        foreach (var (reason, theirs) in other._entries)
+        {
+            var old = _entries.GetValueOrDefault(reason) ?? new Entry(reason, 0, 0, []);
+            _entries[reason] = new Entry(
+                reason, old.Count + theirs.Count, old.Bytes + theirs.Bytes, [.. old.Names.Concat(theirs.Names).Take(Examples)]);
+        }
+    }
 }

@@ -1,0 +1,99 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Wisp.Train.Data;
+
+/// <summary>Removes what transcribers of printed books put into the running text: marks for pictures, notes, pages, type.</summary>
+internal static partial class BookMarks
+{
+    // A note longer than this is a bracket that nobody closed.
+    private const int LongestMark = 6000;
+
+    /// <summary>Typographic characters to the ASCII that people type. Letters keep their accents.</summary>
+    public static string ToAscii(string text)
+    {
+        if (System.Text.Ascii.IsValid(text))
+            return text;
+        var ascii = new StringBuilder(text.Length + 64);
+        foreach (var c in text)
+        {
+            switch (c)
+            {
+                case '\u2018' or '\u2019' or '\u201A' or '\u201B' or '\u2032' or '\u00B4': ascii.Append('\''); break;
+                case '\u201C' or '\u201D' or '\u201E' or '\u201F' or '\u2033' or '\u00AB' or '\u00BB': ascii.Append('"'); break;
+                case '\u2014' or '\u2015': ascii.Append("--"); break;
+                case '\u2010' or '\u2011' or '\u2012' or '\u2013' or '\u2212': ascii.Append('-'); break;
+                case '\u2026': ascii.Append("..."); break;
+                case '\u00A0' or '\u202F' or '\u3000' or (>= '\u2000' and <= '\u200A'): ascii.Append(' '); break;
+                case '\u00AD' or '\u200B' or '\u200C' or '\u200D' or '\u2060' or '\uFEFF': break; // invisible
+                case '\u017F': ascii.Append('s'); break; // the long s of old print
+                default: ascii.Append(c); break;
+            }
+        }
+
+        return ascii.ToString();
+    }
+
+    /// <summary>The text without marks, and how many there were.</summary>
+    public static string Remove(string text, out int removed)
+    {
+        var count = 0;
+        text = RemoveBracketed(text, ref count);
+        text = Reference().Replace(text, _ => Counted("", ref count));
+        text = Ligature().Replace(text, m => Counted(m.Groups[1].Value, ref count));
+        text = Emphasis().Replace(text, m => Counted(m.Groups[2].Value, ref count));
+        text = text.Replace("_", "").Replace("¶", "").Replace("·", "");
+        removed = count;
+        return text;
+    }
+
+    /// <summary>[Illustration: a picture [of something]] and its like, brackets within brackets included.</summary>
+    private static string RemoveBracketed(string text, ref int count)
+    {
+        var kept = new StringBuilder(text.Length);
+        var from = 0;
+        foreach (Match match in Opening().Matches(text))
+        {
+            if (match.Index < from)
+                continue; // inside one that is gone already
+            var (depth, at, limit) = (0, match.Index, Math.Min(text.Length, match.Index + LongestMark));
+            for (; at < limit; at++)
+            {
+                if (text[at] is '[' or '{')
+                    depth++;
+                else if (text[at] is ']' or '}' && --depth == 0)
+                    break;
+            }
+
+            if (at == limit)
+                continue;
+            kept.Append(text, from, match.Index - from);
+            from = at + 1;
+            count++;
+        }
+
+        return count == 0 ? text : kept.Append(text, from, text.Length - from).ToString();
+    }
+
+    private static string Counted(string replacement, ref int count)
+    {
+        count++;
+        return replacement;
+    }
+
+    [GeneratedRegex(@"[\[{]\s*_?(?:Illustrat|Illus\.|Footnote|Sidenote|Side-note|Picture|Transcriber|Translator'?s? note|Editor'?s? note|" +
+        @"Music|Frontispiece|Blank page|Decorat|Decoration|Image|Note:|NOTE:|Pg\b|Page\b|p\.\s*\d|Device|Ornament|Tailpiece|Headpiece|" +
+        @"Copyright|Entered at|End of|Cover|Written about|All rights)", RegexOptions.IgnoreCase)]
+    private static partial Regex Opening();
+
+    // [12], [A], [*], {12}, {p0.jpg}, (12) never: people write that.
+    [GeneratedRegex(@"[ ]?\[(?:\d{1,4}|[A-Za-z]|\*{1,3}|[A-Za-z]?\d{1,3}[A-Za-z]?)\]|[ ]?\{(?:\d{1,4}|[A-Za-z]?\d{1,4}[A-Za-z]?|[^{}\n]{0,80}\.jpg)\}|(?<=[\w.,;:!?""'])\*{1,3}(?!\*)|</?(?:pre|b|i|p|br|hr)\s*/?>")]
+    private static partial Regex Reference();
+
+    [GeneratedRegex(@"\[(oe|ae|OE|AE|Oe|Ae)\]")]
+    private static partial Regex Ligature();
+
+    // =bold=, #gothic#, *bold*, +upright+, ~small capitals~, /italic/; within a paragraph.
+    [GeneratedRegex(@"(?<![\w*/])([=#*+~/])(?=[^\s=#*+~/])([^=#*+~/\n]+(?:\n(?!\n)[^=#*+~/\n]+){0,3})(?<=[^\s])\1(?![\w*/])")]
+    private static partial Regex Emphasis();
+}
