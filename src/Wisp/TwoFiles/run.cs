@@ -1,5 +1,6 @@
 #:property PublishAot=false
 #:property Optimize=true
+#:property TieredPGO=false
 #:property InvariantGlobalization=true
 
 // run.cs: a language model is two files, and this is the small one.
@@ -12,7 +13,7 @@
 //     p(next token | all tokens before it)
 //
 // The pieces are called tokens: words and parts of words. Choose one by these probabilities, append it, ask again. That
-// is all a language model does; a text is the path it happens to take. Six parts, to be read in order:
+// is all a language model does; a text is the path it happens to take. Six parts, in the order to read them:
 //
 //     1. The file           GGUF: facts, names, shapes, numbers
 //     2. The tokenizer      text to token ids and back: byte pair encoding
@@ -37,7 +38,6 @@ using System.Text;
 using System.Text.RegularExpressions;
 
 // -------------------------------------------------------------------------------------------------------- 1. The file
-//
 // GGUF, the format of llama.cpp, little-endian:
 //
 //     "GGUF", version, number of tensors, number of facts
@@ -46,14 +46,14 @@ using System.Text.RegularExpressions;
 //     the numbers of all tensors, each beginning at a multiple of 32 bytes
 //
 // A file can be damaged. Take is the one place that touches its bytes, and it never goes past the end.
-
 internal sealed class ParameterFile
 {
     private readonly string _path;
     private readonly byte[] _bytes;
-    private long _at;
     private readonly Dictionary<string, object> _facts = [];
-    private readonly Dictionary<string, Matrix> _tensors = [];
+    private readonly Dictionary<string, (long Columns, long Rows, int Type, long Offset)> _tensors = [];
+    private readonly long _start; // of the numbers
+    private long _at;
 
     public ParameterFile(string path)
     {
@@ -63,50 +63,54 @@ internal sealed class ParameterFile
         var (tensors, facts) = (Count(), Count());
         for (; facts > 0; facts--)
             _facts[String()] = Value(Int());
-
-        var found = new List<(string Name, long Columns, long Rows, int Type, long Offset)>();
         for (; tensors > 0; tensors--)
         {
             var (name, dimensions) = (String(), Int());
             Require(dimensions is 1 or 2, $"has a tensor '{name}' of {dimensions} dimensions; this page knows 1 and 2");
-            found.Add((name, Count(), dimensions == 2 ? Count() : 1, Int(), Count()));
+            _tensors[name] = (Count(), dimensions == 2 ? Count() : 1, Int(), Count());
         }
 
-        var alignment = Math.Max(1, (long)Fact("general.alignment", 32.0));
-        var start = (_at + alignment - 1) / alignment * alignment;
-        foreach (var (name, columns, rows, type, offset) in found)
-        {
-            Require(start + offset >= _at, $"keeps '{name}' inside another tensor: it is damaged");
-            _at = start + offset;
-            _tensors[name] = new Matrix(Floats(name, type, rows * columns), (int)rows, (int)columns);
-        }
+        var alignment = Math.Max(1, (long)Fact<double>("general.alignment", 32.0));
+        _start = (_at + alignment - 1) / alignment * alignment;
     }
 
     // A fact is a double, a string, or an array of either.
-    public T Fact<T>(string key, T otherwise) => _facts.ContainsKey(key) ? Fact<T>(key) : otherwise;
-    public T Fact<T>(string key)
+    public T Fact<T>(string key, object? otherwise = null) => (_facts.GetValueOrDefault(key) ?? otherwise) is T fact
+        ? fact : throw new InvalidDataException($"{_path} does not give '{key}'.");
+
+    // All arithmetic is done in float32, whatever the file holds. Q8_0 is a scale and 32 signed bytes, again and again.
+    public Matrix Matrix(string name, int rows, int columns)
     {
-        Require(_facts.GetValueOrDefault(key) is T, $"does not give '{key}'");
-        return (T)_facts[key];
+        const int F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30;
+        Require(_tensors.Remove(name, out var tensor), $"has no tensor '{name}'");
+        Require(tensor.Rows == rows && tensor.Columns == columns, $"has '{name}' other than {rows} x {columns}");
+        Require(tensor.Type is F32 or F16 or BF16 || (tensor.Type == Q8_0 && columns % 32 == 0),
+            $"has '{name}' in type {tensor.Type}; this page reads 0 (F32), 1 (F16), 8 (Q8_0) and 30 (BF16)");
+        var count = (long)rows * columns;
+        _at = _start + tensor.Offset;
+        var bytes = Take(tensor.Type switch { F32 => 4 * count, Q8_0 => count / 32 * 34, _ => 2 * count });
+        var values = new float[count];
+        for (var i = 0; i < values.Length; i++)
+            values[i] = tensor.Type switch
+            {
+                F32 => BitConverter.ToSingle(bytes[(4 * i)..]),
+                F16 => (float)BitConverter.ToHalf(bytes[(2 * i)..]),
+                BF16 => BitConverter.Int32BitsToSingle(BitConverter.ToInt16(bytes[(2 * i)..]) << 16),
+                _ => (float)BitConverter.ToHalf(bytes[(i / 32 * 34)..]) * (sbyte)bytes[i / 32 * 34 + 2 + i % 32],
+            };
+        return new Matrix(values, rows, columns);
     }
+
+    public float[] Vector(string name, int length) => Matrix(name, 1, length).Values;
+    public bool Has(string name) => _tensors.ContainsKey(name);
 
     // Each tensor is asked for once. One that is left over belongs to another kind of model, and would be missed.
-    public bool Has(string tensor) => _tensors.ContainsKey(tensor);
-    public float[] Vector(string tensor, int length) => Matrix(tensor, 1, length).Values;
-    public Matrix Matrix(string tensor, int rows, int columns)
-    {
-        Require(_tensors.Remove(tensor, out var matrix), $"has no tensor '{tensor}'");
-        Require(matrix!.Rows == rows && matrix.Columns == columns, $"has '{tensor}' other than {rows} x {columns}");
-        return matrix;
-    }
-
     public void RequireAllTaken() =>
         Require(_tensors.Count == 0, $"has a tensor '{_tensors.Keys.FirstOrDefault()}' that this page has no use for");
 
     public void Require(bool fine, string complaint)
     {
-        if (!fine)
-            throw new InvalidDataException($"{_path} {complaint}.");
+        if (!fine) throw new InvalidDataException($"{_path} {complaint}.");
     }
 
     private ReadOnlySpan<byte> Take(long count)
@@ -116,14 +120,9 @@ internal sealed class ParameterFile
         return _bytes.AsSpan((int)(_at - count), (int)count);
     }
 
+    private long Count() => BitConverter.ToInt64(Take(8)) is >= 0 and <= int.MaxValue and var count ? count
+        : throw new InvalidDataException($"{_path} counts more than it can hold: it is damaged.");
     private int Int() => BitConverter.ToInt32(Take(4));
-    private long Count()
-    {
-        var count = BitConverter.ToInt64(Take(8));
-        Require(count >= 0 && count <= _bytes.Length, $"claims {count} of something: it is damaged");
-        return count;
-    }
-
     private string String() => Encoding.UTF8.GetString(Take(Count()));
     private object Value(int type) => type == 8 ? String() : type == 9 ? List(Int()) : Scalar(type);
     private object List(int type) => type == 8 ? Many(String) : Many(() => Scalar(type));
@@ -136,29 +135,9 @@ internal sealed class ParameterFile
         10 => BitConverter.ToUInt64(Take(8)), 11 => BitConverter.ToInt64(Take(8)), 12 => BitConverter.ToDouble(Take(8)),
         _ => throw new InvalidDataException($"{_path} has a fact of type {type}, which this page does not know."),
     };
-
-    // All arithmetic is done in float32, whatever the file holds. Q8_0 is a scale and 32 signed bytes, again and again.
-    private float[] Floats(string name, int type, long count)
-    {
-        const int F32 = 0, F16 = 1, Q8_0 = 8, BF16 = 30;
-        Require(type is F32 or F16 or BF16 || (type == Q8_0 && count % 32 == 0),
-            $"has '{name}' in type {type}; this page reads 0 (F32), 1 (F16), 8 (Q8_0) and 30 (BF16)");
-        var bytes = Take(type switch { F32 => 4 * count, Q8_0 => count / 32 * 34, _ => 2 * count });
-        var values = new float[count];
-        for (var i = 0; i < values.Length; i++)
-            values[i] = type switch
-            {
-                F32 => BitConverter.ToSingle(bytes[(4 * i)..]),
-                F16 => (float)BitConverter.ToHalf(bytes[(2 * i)..]),
-                BF16 => BitConverter.Int32BitsToSingle(BitConverter.ToInt16(bytes[(2 * i)..]) << 16),
-                _ => (float)BitConverter.ToHalf(bytes[(i / 32 * 34)..]) * (sbyte)bytes[i / 32 * 34 + 2 + i % 32],
-            };
-        return values;
-    }
 }
 
 // --------------------------------------------------------------------------------------------------- 2. The tokenizer
-//
 // A model computes with numbers, so text becomes token ids first. Byte pair encoding (Sennrich, Haddow and Birch 2016,
 // arXiv:1508.07909) begins with the 256 bytes. Training merged the most frequent pair of neighbours into a new token,
 // then the next, thousands of times, and kept the list. Encoding a word replays the merges, earliest first:
@@ -166,7 +145,6 @@ internal sealed class ParameterFile
 //     t h e   ->   t he   ->   the          by merge 0, "h e", and merge 2, "t he"
 //
 // The vocabulary writes each byte as one visible letter, as GPT-2 did: a space is Ġ, the end of a line is Ċ.
-
 internal sealed class Tokenizer
 {
     private readonly string[] _tokens;                                 // (V), id to token
@@ -174,36 +152,23 @@ internal sealed class Tokenizer
     private readonly Dictionary<string, int> _specials = [];           // <|endoftext|> and the like, never split
     private readonly Dictionary<(string, string), int> _ranks = [];    // merges, earliest lowest
     private readonly char[] _letters;                                  // (256), byte to visible letter
-    private readonly Regex _words;
-    private readonly bool _keepsWholeWords;
-
-    public int[] Begin { get; } // what every document begins with: <|endoftext|>, or nothing
+    public int[] Begin { get; }                                        // what every document begins with: <|endoftext|>
 
     public Tokenizer(ParameterFile file)
     {
-        var kind = file.Fact("tokenizer.ggml.model", "") + "/" + file.Fact("tokenizer.ggml.pre", "");
-        file.Require(kind is "gpt2/llama-bpe" or "gpt2/qwen2",
-            $"has a tokenizer '{kind}'; this page knows gpt2/llama-bpe and gpt2/qwen2, and takes --ids for others");
-
+        var kind = (file.Fact<string>("tokenizer.ggml.model", ""), file.Fact<string>("tokenizer.ggml.pre", ""));
+        file.Require(kind is ("gpt2", "llama-bpe"), $"has a tokenizer {kind} other than (gpt2, llama-bpe); try --ids");
+        var types = file.Fact<double[]>("tokenizer.ggml.token_type"); // 3 control, 4 added by hand
         _tokens = file.Fact<string[]>("tokenizer.ggml.tokens");
-        var types = file.Fact("tokenizer.ggml.token_type", new double[_tokens.Length]); // 3 control, 4 added by hand
         for (var id = 0; id < _tokens.Length; id++)
             (types.ElementAtOrDefault(id) is 3 or 4 ? _specials : _ids)[_tokens[id]] = id;
         foreach (var merge in file.Fact<string[]>("tokenizer.ggml.merges").Select(pair => pair.Split(' ')))
             _ranks.TryAdd((merge[0], merge[^1]), _ranks.Count);
-        _keepsWholeWords = kind == "gpt2/llama-bpe";
-        var begins = file.Fact("tokenizer.ggml.add_bos_token", _keepsWholeWords ? 1.0 : 0) != 0;
+        var begins = file.Fact<double>("tokenizer.ggml.add_bos_token", 1.0) != 0;
         Begin = begins ? [(int)file.Fact<double>("tokenizer.ggml.bos_token_id")] : [];
-
-        // Visible bytes stand for themselves; the others take the letters from U+0100 on.
-        var next = 256;
+        var next = 256; // visible bytes stand for themselves, the others take the letters from here on
         _letters = [.. Enumerable.Range(0, 256).Select(b =>
             (char)(b is (>= '!' and <= '~') or (>= '¡' and <= '¬') or >= '®' ? b : next++))];
-
-        // No merge crosses the border of a word: the end of a contraction ('ll), letters and what stands before them
-        // (mostly a space), digits, signs, ends of lines, spaces.
-        _words = new Regex(@"'([sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" +
-            (_keepsWholeWords ? "{1,3}" : "") + @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+");
     }
 
     public IEnumerable<int> Encode(string text)
@@ -219,20 +184,23 @@ internal sealed class Tokenizer
         ? Encoding.UTF8.GetBytes(_tokens[id])
         : [.. _tokens[id].Select(letter => (byte)Array.IndexOf(_letters, letter))];
 
-    // .NET keeps rare characters as two halves, neither of them a \p{L}. So the pattern looks at a copy of the text, in
-    // which a common letter, digit or sign stands in for each of them.
+    // No merge crosses the border of a word: the end of a contraction ('ll), letters and what stands before them (often
+    // a space), digits, signs, ends of lines, spaces. .NET keeps rare characters in two halves, neither one a letter;
+    // the pattern looks at a copy of the text in which a common letter, digit or sign stands in for each.
     private IEnumerable<string> Words(string text)
     {
+        const string Word = @"'([sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}" +
+            @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
         var runes = text.EnumerateRunes().ToArray();
         var copy = string.Concat(runes.Select(rune => rune.IsBmp ? (char)rune.Value
             : Rune.IsLetter(rune) ? 'ª' : Rune.IsNumber(rune) ? '²' : '☺'));
-        return _words.Matches(copy).Select(word => string.Concat(runes.Skip(word.Index).Take(word.Length)))
+        return Regex.Matches(copy, Word).Select(word => string.Concat(runes.Skip(word.Index).Take(word.Length)))
             .Select(word => string.Concat(Encoding.UTF8.GetBytes(word).Select(b => _letters[b])));
     }
 
     private IEnumerable<int> Merge(string word)
     {
-        if (_keepsWholeWords && _ids.TryGetValue(word, out var whole))
+        if (_ids.TryGetValue(word, out var whole))
             return [whole];
         var parts = word.Select(letter => letter.ToString()).ToList();
         while (true)
@@ -242,8 +210,7 @@ internal sealed class Tokenizer
                 if (_ranks.TryGetValue((parts[i], parts[i + 1]), out var rank) && rank < best)
                     (best, at) = (rank, i);
             if (at < 0)
-                return parts.Select(part => _ids.TryGetValue(part, out var id)
-                    ? id : throw new InvalidDataException($"The vocabulary has no token '{part}'."));
+                return parts.Select(part => _ids[part]);
             parts[at] += parts[at + 1];
             parts.RemoveAt(at + 1);
         }
@@ -251,7 +218,6 @@ internal sealed class Tokenizer
 }
 
 // -------------------------------------------------------------------------------------------------- 3. The arithmetic
-
 internal sealed record Matrix(float[] Values, int Rows, int Columns)
 {
     public ReadOnlySpan<float> Row(int row) => Values.AsSpan(row * Columns, Columns);
@@ -259,19 +225,11 @@ internal sealed record Matrix(float[] Values, int Rows, int Columns)
     // y = W·x. Each number is fetched from memory and used once: the memory sets the speed of a model.
     public float[] Times(float[] x)
     {
-        const int Block = 64; // rows a thread takes at a time
         var y = new float[Rows];
-        Parallel.For(0, (Rows + Block - 1) / Block, block =>
-        {
-            for (var row = block * Block; row < Math.Min(Rows, (block + 1) * Block); row++)
-                y[row] = Vectors.Dot(Row(row), x);
-        });
+        Parallel.For(0, Rows, row => y[row] = Dot(Row(row), x));
         return y;
     }
-}
 
-internal static class Vectors
-{
     // Σ aᵢ·bᵢ, as many products at a time as a register of the processor holds.
     public static float Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
@@ -285,18 +243,16 @@ internal static class Vectors
     }
 
     // Scores become probabilities: exp(xᵢ) / Σⱼ exp(xⱼ). The largest is taken off first, since exp(89) overflows.
-    public static void Softmax(float[] x)
+    public static float[] Softmax(float[] x)
     {
-        var (max, sum) = (x.Max(), 0f);
-        for (var i = 0; i < x.Length; i++)
-            sum += x[i] = MathF.Exp(x[i] - max);
-        for (var i = 0; i < x.Length; i++)
-            x[i] /= sum;
+        var max = x.Max();
+        float[] powers = [.. x.Select(score => MathF.Exp(score - max))];
+        var sum = powers.Sum();
+        return [.. powers.Select(power => power / sum)];
     }
 }
 
 // ------------------------------------------------------------------------------------------------- 4. The transformer
-//
 // Vaswani et al. 2017, "Attention Is All You Need", arXiv:1706.03762, as LLaMA (Touvron et al. 2023, arXiv:2302.13971)
 // and Qwen3 (Yang et al. 2025, arXiv:2505.09388) build it. A token becomes a vector x of width C. Every layer reads it
 // twice and adds what it found:
@@ -305,18 +261,17 @@ internal static class Vectors
 //     x = x + FeedForward(Norm(x))       what follows from that?
 //
 // In the end x is compared with one vector for each token of the vocabulary. The products are the scores, or logits.
-
 internal sealed class Transformer
 {
-    private sealed class Layer(ParameterFile file, int i, bool normalisesHeads, int C, int F, int H, int K, int D)
+    private sealed class Layer(ParameterFile file, int i, string name, int C, int F, int H, int K, int D)
     {
         public readonly float[] AttentionNorm = file.Vector($"blk.{i}.attn_norm.weight", C);
         public readonly Matrix Query = file.Matrix($"blk.{i}.attn_q.weight", H * D, C);
         public readonly Matrix Key = file.Matrix($"blk.{i}.attn_k.weight", K * D, C);
         public readonly Matrix Value = file.Matrix($"blk.{i}.attn_v.weight", K * D, C);
         public readonly Matrix Output = file.Matrix($"blk.{i}.attn_output.weight", C, H * D);
-        public readonly float[]? QueryNorm = normalisesHeads ? file.Vector($"blk.{i}.attn_q_norm.weight", D) : null;
-        public readonly float[]? KeyNorm = normalisesHeads ? file.Vector($"blk.{i}.attn_k_norm.weight", D) : null;
+        public readonly float[]? QueryNorm = name == "qwen3" ? file.Vector($"blk.{i}.attn_q_norm.weight", D) : null;
+        public readonly float[]? KeyNorm = name == "qwen3" ? file.Vector($"blk.{i}.attn_k_norm.weight", D) : null;
         public readonly float[] FeedForwardNorm = file.Vector($"blk.{i}.ffn_norm.weight", C);
         public readonly Matrix Gate = file.Matrix($"blk.{i}.ffn_gate.weight", F, C);
         public readonly Matrix Up = file.Matrix($"blk.{i}.ffn_up.weight", F, C);
@@ -333,19 +288,16 @@ internal sealed class Transformer
     private readonly int _heads, _kvHeads, _headSize;
     private readonly double[] _angles;            // (D/2), by which a pair turns at each position
     private readonly bool _pairsAreNeighbours;
-
     public int VocabularySize => _embedding.Rows;
     public int ContextLength { get; }
-    public int Position { get; private set; }
 
     public Transformer(ParameterFile file)
     {
-        var name = file.Fact("general.architecture", "");
+        var name = file.Fact<string>("general.architecture", "");
         file.Require(name is "qwen3" or "llama", $"is a model of kind '{name}'; this page describes qwen3 and llama");
-        var scaling = file.Fact($"{name}.rope.scaling.type", "none");
-        file.Require(scaling == "none", $"asks for RoPE scaling '{scaling}', which this page leaves out");
+        file.Require(file.Fact<string>($"{name}.rope.scaling.type", "none") == "none", "scales RoPE, unlike this page");
 
-        int Size(string key, double otherwise = 0) => (int)file.Fact($"{name}.{key}", otherwise);
+        int Size(string key, double otherwise = 0) => (int)file.Fact<double>($"{name}.{key}", otherwise);
         int C = Size("embedding_length"), F = Size("feed_forward_length"), H = Size("attention.head_count");
         int K = Size("attention.head_count_kv", H), D = Size("attention.key_length", C / Math.Max(H, 1));
         int V = file.Fact<string[]>("tokenizer.ggml.tokens").Length;
@@ -356,19 +308,19 @@ internal sealed class Transformer
         _epsilon = (float)file.Fact<double>($"{name}.attention.layer_norm_rms_epsilon");
 
         _embedding = file.Matrix("token_embd.weight", V, C);
-        _layers = [.. Enumerable.Range(0, Size("block_count")).Select(i => new Layer(file, i, name == "qwen3", C, F, H, K, D))];
+        _layers = [.. Enumerable.Range(0, Size("block_count")).Select(i => new Layer(file, i, name, C, F, H, K, D))];
         _outputNorm = file.Vector("output_norm.weight", C);
         _head = file.Has("output.weight") ? file.Matrix("output.weight", V, C) : _embedding;
 
         // θᵢ = base^(-2i/D). Llama 3 divides them by factors of its own.
-        var turns = file.Fact($"{name}.rope.freq_base", 10000.0);
+        var turns = file.Fact<double>($"{name}.rope.freq_base", 10000.0);
         var factors = file.Has("rope_freqs.weight") ? file.Vector("rope_freqs.weight", D / 2) : null;
         _angles = [.. Enumerable.Range(0, D / 2).Select(i => Math.Pow(turns, -2.0 * i / D) / (factors?[i] ?? 1))];
         file.RequireAllTaken();
     }
 
-    // Reads one token after the others, remembers its keys and values, and returns x, (C).
-    public float[] Read(int token)
+    // Reads the token at a position, remembers its keys and values for later ones, and returns x, (C).
+    public float[] Read(int token, int position)
     {
         var x = _embedding.Row(token).ToArray();
         foreach (var layer in _layers)
@@ -377,8 +329,8 @@ internal sealed class Transformer
             var (q, k, v) = (layer.Query.Times(a), layer.Key.Times(a), layer.Value.Times(a)); // (H·D), (K·D), (K·D)
             if (layer.QueryNorm is not null && layer.KeyNorm is not null)
                 (q, k) = (Norm(q, layer.QueryNorm), Norm(k, layer.KeyNorm));
-            Rotate(q);
-            Rotate(k);
+            Rotate(q, position);
+            Rotate(k, position);
             layer.Keys.Add(k);
             layer.Values.Add(v);
             x = Sum(x, layer.Output.Times(Attention(q, layer.Keys, layer.Values)));
@@ -387,7 +339,6 @@ internal sealed class Transformer
             x = Sum(x, layer.Down.Times(SwiGlu(layer.Gate.Times(f), layer.Up.Times(f))));
         }
 
-        Position++;
         return x;
     }
 
@@ -398,22 +349,22 @@ internal sealed class Transformer
     // in pieces: the heads of a query or key (Henry et al. 2020, arXiv:2010.04245).
     private float[] Norm(float[] x, float[] g) => [.. x.Chunk(g.Length).SelectMany(piece =>
     {
-        var scale = 1 / MathF.Sqrt(Vectors.Dot(piece, piece) / g.Length + _epsilon);
+        var scale = 1 / MathF.Sqrt(Matrix.Dot(piece, piece) / g.Length + _epsilon);
         return piece.Zip(g, (xᵢ, gᵢ) => gᵢ * xᵢ * scale);
     })];
 
     // RoPE, Su et al. 2021, arXiv:2104.09864, eq. 34: each pair of numbers is a point in the plane and turns by
     // position·θᵢ, so that the product of a query and a key depends on their distance alone. The pairs are neighbours
     // in llama; in qwen3 the first half of a head pairs with the second.
-    private void Rotate(float[] heads)
+    private void Rotate(float[] heads, int position)
     {
         for (var start = 0; start < heads.Length; start += _headSize)
             for (var i = 0; i < _headSize / 2; i++)
             {
-                var (sin, cos) = Math.SinCos(Position * _angles[i]);
-                ref var a = ref heads[start + (_pairsAreNeighbours ? 2 * i : i)];
-                ref var b = ref heads[start + (_pairsAreNeighbours ? 2 * i + 1 : i + _headSize / 2)];
-                (a, b) = ((float)(a * cos - b * sin), (float)(a * sin + b * cos));
+                var (sin, cos) = Math.SinCos(position * _angles[i]);
+                var (a, b) = _pairsAreNeighbours ? (2 * i, 2 * i + 1) : (i, i + _headSize / 2);
+                var (x, y) = (heads[start + a], heads[start + b]);
+                (heads[start + a], heads[start + b]) = ((float)(x * cos - y * sin), (float)(x * sin + y * cos));
             }
     }
 
@@ -422,16 +373,15 @@ internal sealed class Transformer
     // (Ainslie et al. 2023, arXiv:2305.13245).
     private float[] Attention(float[] q, List<float[]> keys, List<float[]> values)
     {
-        var (D, y, weights) = (_headSize, new float[q.Length], new float[keys.Count]); // weights: (T)
+        var (D, y) = (_headSize, new float[q.Length]);
         for (var head = 0; head < _heads; head++)
         {
-            var shared = head / (_heads / _kvHeads) * D;
-            for (var t = 0; t < weights.Length; t++)
-                weights[t] = Vectors.Dot(q.AsSpan(head * D, D), keys[t].AsSpan(shared, D)) / MathF.Sqrt(D);
-            Vectors.Softmax(weights);
+            var (own, shared) = (head * D, head * _kvHeads / _heads * D);
+            var weights = Matrix.Softmax( // (T)
+                [.. keys.Select(key => Matrix.Dot(q.AsSpan(own, D), key.AsSpan(shared, D)) / MathF.Sqrt(D))]);
             for (var t = 0; t < weights.Length; t++)
                 for (var i = 0; i < D; i++)
-                    y[head * D + i] += weights[t] * values[t][shared + i];
+                    y[own + i] += weights[t] * values[t][shared + i];
         }
 
         return y;
@@ -444,7 +394,6 @@ internal sealed class Transformer
 }
 
 // ------------------------------------------------------------------------------------------------------ 5. The choice
-//
 // Always the best token: that is safe and soon goes in circles. So a die is cast, but first the long tail is cut off,
 // the many tokens that are each unlikely and together are not:
 //
@@ -453,7 +402,6 @@ internal sealed class Transformer
 //     min-p    keep what is at least min-p times as likely as the best   Nguyen et al. 2024, arXiv:2407.01082
 //
 // Then all logits are divided by the temperature: under 1 the die prefers the best still more, over 1 less.
-
 internal sealed class Sampler(double temperature, int topK, double topP, double minP, ulong seed)
 {
     private ulong _state = seed;
@@ -463,17 +411,14 @@ internal sealed class Sampler(double temperature, int topK, double topP, double 
         var best = Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]); // of equals, the lower id
         if (temperature == 0)
             return best.First();
-
         int[] ids = [.. best.Take(topK > 0 ? topK : logits.Length)];
-        float[] p = [.. ids.Select(id => logits[id])];
-        Vectors.Softmax(p);
-        var (kept, sum) = (0, 0.0);
-        while (kept < p.Length && (kept == 0 || ((topP >= 1 || sum < topP) && p[kept] >= minP * p[0])))
-            sum += p[kept++];
+        var p = Matrix.Softmax([.. ids.Select(id => logits[id])]);
+        var kept = 1;
+        for (double sum = p[0]; kept < p.Length && (topP == 1 || sum < topP) && p[kept] >= minP * p[0]; kept++)
+            sum += p[kept];
 
         ids = [.. ids.Take(kept).Order()];
-        p = [.. ids.Select(id => (float)(logits[id] / temperature))];
-        Vectors.Softmax(p);
+        p = Matrix.Softmax([.. ids.Select(id => (float)(logits[id] / temperature))]);
         var (die, i) = (Roll(), 0);
         while (i + 1 < kept && (die -= p[i]) >= 0)
             i++;
@@ -491,21 +436,12 @@ internal sealed class Sampler(double temperature, int topK, double topP, double 
 }
 
 // -------------------------------------------------------------------------------------------------------- 6. The loop
-
 internal static class Program
 {
     private static int Main(string[] arguments)
     {
-        try
-        {
-            Write(arguments);
-            return 0;
-        }
-        catch (Exception e)
-        {
-            Console.Error.WriteLine(e.Message);
-            return 1;
-        }
+        try { Write(arguments); return 0; }
+        catch (Exception e) { Console.Error.WriteLine(e.Message); return 1; }
     }
 
     private static void Write(string[] arguments)
@@ -514,11 +450,9 @@ internal static class Program
         for (var i = 0; i < arguments.Length; i++)
             if (arguments[i] is "-m" or "-n" or "-t" or "--top-k" or "--top-p" or "--min-p" or "--seed" or "--ids")
                 options[arguments[i]] = arguments.ElementAtOrDefault(++i) ?? "";
-            else if (arguments[i].StartsWith('-'))
-                throw new ArgumentException($"There is no option {arguments[i]}; the head of run.cs lists them.");
             else
-                text += arguments[i];
-
+                text += !arguments[i].StartsWith('-') ? arguments[i]
+                    : throw new ArgumentException($"There is no option {arguments[i]}; the head of run.cs lists them.");
         T Option<T>(string name, T otherwise, T low, T high) where T : struct, INumber<T> =>
             !options.TryGetValue(name, out var given) ? otherwise
             : T.TryParse(given, null, out var value) && value >= low && value <= high ? value
@@ -529,40 +463,37 @@ internal static class Program
         var sampler = new Sampler(Option("-t", 0.8, 0, 100), Option("--top-k", 40, 0, int.MaxValue),
             Option("--top-p", 0.95, 0, 1), Option("--min-p", 0.05, 0, 1), seed);
 
-        var beside = AppContext.GetData("EntryPointFileDirectoryPath") as string ?? AppContext.BaseDirectory;
-        var file = new ParameterFile(options.GetValueOrDefault("-m", Path.Combine(beside, "parameters.bin")));
+        var here = AppContext.GetData("EntryPointFileDirectoryPath") as string ?? AppContext.BaseDirectory;
+        var file = new ParameterFile(options.GetValueOrDefault("-m", Path.Combine(here, "parameters.bin")));
         var transformer = new Transformer(file);
         var tokenizer = options.ContainsKey("--ids") ? null : new Tokenizer(file);
-        var end = file.Fact("tokenizer.ggml.eos_token_id", -1.0);
-        int[] tokens = tokenizer is null
+        List<int> tokens = tokenizer is null
             ? [.. options["--ids"].Split(',').Select(id => int.TryParse(id, out var number) ? number : -1)]
             : [.. tokenizer.Begin, .. tokenizer.Encode(text)];
-        file.Require(tokens.Length >= 1 && tokens.Length <= transformer.ContextLength,
-            $"takes 1 to {transformer.ContextLength} tokens, and this text has {tokens.Length}");
-        file.Require(tokens.All(id => id >= 0 && id < transformer.VocabularySize),
-            $"has tokens from 0 to {transformer.VocabularySize - 1} and no others");
+        var (given, room) = (tokens.Count, transformer.ContextLength);
+        file.Require(given >= 1 && given <= room, $"reads 1 to {room} tokens, and this text has {given}");
+        file.Require(tokens.All(id => id >= 0 && id < transformer.VocabularySize), "lacks a token of this text");
 
+        var end = (int)file.Fact<double>("tokenizer.ggml.eos_token_id", -1.0);
+        var characters = Encoding.UTF8.GetDecoder(); // holds bytes back until they make a whole character
+        var (buffer, clock) = (new char[1 << 16], Stopwatch.StartNew());
         Console.OutputEncoding = Encoding.UTF8;
         Console.Write(options.GetValueOrDefault("--ids", text));
-        var characters = Encoding.UTF8.GetDecoder(); // holds bytes back until they make a whole character
-        var buffer = new char[1 << 16];
-        var (clock, x, written) = (Stopwatch.StartNew(), Array.Empty<float>(), 0);
-        foreach (var token in tokens)
-            x = transformer.Read(token);
-        for (; written < limit && transformer.Position < transformer.ContextLength; written++)
+        for (var position = 0; position < room && tokens.Count < given + limit; position++)
         {
+            var x = transformer.Read(tokens[position], position);
+            if (position + 1 < given)
+                continue;
             var next = sampler.Pick(transformer.Logits(x));
             if (next == end)
                 break;
-            if (tokenizer is null)
-                Console.Write($",{next}");
-            else
-                Console.Write(buffer, 0, characters.GetChars(tokenizer.Decode(next), buffer, flush: false));
-            x = transformer.Read(next);
+            tokens.Add(next);
+            var bytes = tokenizer?.Decode(next) ?? Encoding.UTF8.GetBytes($",{next}");
+            Console.Write(buffer, 0, characters.GetChars(bytes, buffer, flush: false));
         }
 
         Console.WriteLine(buffer, 0, characters.GetChars([], buffer, flush: true));
-        Console.Error.WriteLine($"{tokens.Length} tokens read, {written} written, seed {seed}, " +
-            $"{(tokens.Length + written) / clock.Elapsed.TotalSeconds:f0} tokens a second");
+        Console.Error.WriteLine($"{given} tokens read, {tokens.Count - given} written, seed {seed}, " +
+            $"{tokens.Count / clock.Elapsed.TotalSeconds:f0} tokens a second");
     }
 }
