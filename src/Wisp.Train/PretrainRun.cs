@@ -67,7 +67,7 @@ public sealed class PretrainRun : IDisposable
 
     /// <summary>What a run trains on, ready to read.</summary>
     public sealed record Corpus(
-        TokenShards Train, TokenShards HeldOut, Tokenizer Tokenizer, string DataHash, Func<Stream> HeldOutText);
+        TokenShards Train, TokenShards HeldOut, Tokenizer Tokenizer, Func<Stream> HeldOutText);
 
     public string CheckpointPath => Path.Combine(_folder, Checkpoint.FileName);
 

@@ -166,16 +166,7 @@ public sealed class ModelFile : IDisposable
         if (type.IsQuantised())
             writer.AddUInt("general.quantization_version", 2);
         if (tokenizer is not null)
-            writer
-                .AddString("tokenizer.ggml.model", "gpt2")
-                .AddString("tokenizer.ggml.pre", tokenizer.Pre)
-                .AddStrings("tokenizer.ggml.tokens", tokenizer.Tokens)
-                .AddInts("tokenizer.ggml.token_type", tokenizer.Types)
-                .AddStrings("tokenizer.ggml.merges", tokenizer.Merges)
-                .AddUInt("tokenizer.ggml.bos_token_id", tokenizer.EndOfText)
-                .AddUInt("tokenizer.ggml.eos_token_id", tokenizer.EndOfText)
-                .AddUInt("tokenizer.ggml.padding_token_id", tokenizer.EndOfText)
-                .AddBool("tokenizer.ggml.add_bos_token", true);
+            AddTokenizer(writer, tokenizer);
         foreach (var tensor in weights.Map.All)
         {
             var fits = tensor.IsMatrix && tensor.Columns % type.BlockLength() == 0;
@@ -186,6 +177,18 @@ public sealed class ModelFile : IDisposable
 
         return writer;
     }
+
+    /// <summary>Adds a tokenizer's metadata; a document begins and ends with the end-of-text token.</summary>
+    public static GgufWriter AddTokenizer(GgufWriter writer, Tokenizer tokenizer) => writer
+        .AddString("tokenizer.ggml.model", "gpt2")
+        .AddString("tokenizer.ggml.pre", tokenizer.Pre)
+        .AddStrings("tokenizer.ggml.tokens", tokenizer.Tokens)
+        .AddInts("tokenizer.ggml.token_type", tokenizer.Types)
+        .AddStrings("tokenizer.ggml.merges", tokenizer.Merges)
+        .AddUInt("tokenizer.ggml.bos_token_id", tokenizer.EndOfText)
+        .AddUInt("tokenizer.ggml.eos_token_id", tokenizer.EndOfText)
+        .AddUInt("tokenizer.ggml.padding_token_id", tokenizer.EndOfText)
+        .AddBool("tokenizer.ggml.add_bos_token", true);
 
     // llama.cpp's llama_ftype: what most of the tensors are.
     private static uint FileType(DType type) => type switch

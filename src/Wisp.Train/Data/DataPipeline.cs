@@ -101,6 +101,9 @@ public static class DataPipeline
         }
     }
 
+    /// <summary>Opens the token files that a run in this folder began with, whatever became of their inputs.</summary>
+    public static TokenisedCorpus Open(string folder) => OpenFiles(folder, reused: true);
+
     private static TokenisedCorpus OpenFiles(string folder, bool reused)
     {
         var train = TokenShards.Open(Path.Combine(folder, TrainFile));

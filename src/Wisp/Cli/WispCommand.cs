@@ -11,6 +11,7 @@ internal static class WispCommand
     {
         var root = new RootCommand("Language models as two files, trained and run from nothing, offline.")
         {
+            TrainCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
         };

@@ -1,0 +1,163 @@
+using System.CommandLine;
+using Spectre.Console;
+using Wisp.Compute;
+using Wisp.Model;
+using Wisp.Train;
+using Wisp.Train.Data;
+using Wisp.Train.Report;
+
+namespace Wisp.Cli;
+
+/// <summary><c>wisp train pretrain</c>: from text to a model and its report.</summary>
+internal static class PretrainCommand
+{
+    public static Command Create()
+    {
+        var command = new Verb(
+            "pretrain", "Train a language model from plain text", "Train",
+            "wisp train pretrain --data books/ --size 6M --minutes 30 --out runs/books",
+            "wisp train pretrain --resume runs/books");
+        var corpus = new CorpusArguments(command);
+        var options = new PretrainArguments(command);
+        command.SetAction((parse, cancel) => Task.Run(() => Run(parse, corpus, options, cancel), cancel));
+        return command;
+    }
+
+    private static int Run(ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options, CancellationToken cancel)
+    {
+        var console = Terminal.On(parse.InvocationConfiguration.Output);
+        var write = console.Profile.Out.Writer;
+        using var pool = new WorkerPool(options.Threads(parse));
+        var resumed = options.ResumeFolder(parse);
+        var folder = resumed ?? options.OutputFolder(parse);
+        var peak = Roofline.FmaPeak(pool, TimeSpan.FromSeconds(1));
+
+        using var text = resumed is null
+            ? Prepare(console, parse, corpusArguments, options, folder, cancel)
+            : Reopen(folder);
+        var plan = text.Plan ?? options.Plan(parse, text.Tokenizer.VocabularySize, text.Tokens.Manifest.Hash);
+        if (text.Plan is null && options.Minutes(parse) is { } minutes)
+            plan = Measured(console, plan, minutes, text, pool, cancel);
+        plan.Validated();
+
+        foreach (var setting in plan.Describe())
+            write.WriteLine($"  {setting.Name,-18} {setting.Value}");
+        write.WriteLine($"  {"FMA peak",-18} {peak / 1e9:0} GFLOP/s on {pool.Count} threads");
+
+        var habits = options.Habits(parse, peak, folder);
+        using var run = new PretrainRun(
+            folder, plan, habits,
+            new PretrainRun.Corpus(text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, () => TextOf(text.Tokens.HeldOut, text.Tokenizer)),
+            pool, TimeProvider.System);
+        if (run.Step > 0)
+            write.WriteLine($"  {"resumed at",-18} step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}");
+
+        bool finished;
+        using (var display = new TrainDisplay(console, plan.Steps, plan.Config().TrainingFlopPerToken, peak, TimeProvider.System))
+        {
+            finished = run.Run(
+                record =>
+                {
+                    if (record is StepRecord step)
+                        display.Step(step);
+                    else if (record is EvalRecord eval)
+                        display.Eval(eval);
+                    else if (record is SampleRecord sample)
+                        display.Sample(sample);
+                },
+                cancel);
+            display.Finish();
+        }
+
+        if (!finished)
+        {
+            write.WriteLine($"Saved at step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}. Go on with: wisp train pretrain --resume {folder}");
+            throw new OperationCanceledException(cancel);
+        }
+
+        RunReport report;
+        using (var line = new ProgressLine(console, TimeProvider.System))
+            report = run.Finish(line.Report, cancel);
+        write.WriteLine($"held-out text: {report.FinalBitsPerByte:0.0000} bits a byte; {report.TextToWeights:0.0} bytes of text for a byte of weights");
+        foreach (var row in report.Compression.Where(row => row.BitsPerByte is not null))
+            write.WriteLine($"  {row.Name,-20} {row.BitsPerByte:0.000} bits a byte");
+        write.WriteLine($"model:  {run.ModelPath} ({Human.Bytes(report.WeightsBytes)})");
+        write.WriteLine($"report: {Path.Combine(folder, "report.html")}");
+        write.WriteLine($"Try it: wisp dream -m {run.ModelPath}");
+        return 0;
+    }
+
+    /// <summary>Text as tokens and what reads them; the plan is known where a run goes on.</summary>
+    private sealed record TrainingText(TokenisedCorpus Tokens, Tokenizer Tokenizer, PretrainPlan? Plan) : IDisposable
+    {
+        public void Dispose() => Tokens.Dispose();
+    }
+
+    private static TrainingText Prepare(
+        IAnsiConsole console, ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options, string folder,
+        CancellationToken cancel)
+    {
+        if (File.Exists(Path.Combine(folder, Checkpoint.FileName)))
+            throw new UserException(
+                $"{folder}: holds a run already. Go on with it by --resume {folder}, or choose another --out folder.");
+        var pipeline = corpusArguments.Read(parse);
+        Directory.CreateDirectory(folder);
+        var tokenizerPath = Path.Combine(folder, TokenizerFile.FileName);
+        var tokenizer = options.TokenizerPath(parse) is { } given ? TokenizerFile.Open(given) : null;
+
+        using var line = new ProgressLine(console, TimeProvider.System);
+        if (tokenizer is not null
+            && DataPipeline.OpenIfCurrent(pipeline, TokenizerFile.VocabularyOf(tokenizer).Hash, folder) is { } current)
+            return new TrainingText(current, tokenizer, null);
+
+        var corpus = DataPipeline.Prepare(pipeline, p => line.Report(p.Step, p.Bytes, p.Of));
+        line.Dispose();
+        CorpusReport.Write(console, corpus);
+        tokenizer ??= TrainTokenizerCommand.Train(
+            console, corpus, options.VocabularySize(parse), options.Threads(parse), cancel);
+        TokenizerFile.Write(tokenizerPath, tokenizer);
+        var tokens = DataPipeline.Tokenise(
+            corpus, TokenizerFile.VocabularyOf(tokenizer), folder, p => line.Report(p.Step, p.Bytes, p.Of));
+        return new TrainingText(tokens, tokenizer, null);
+    }
+
+    private static TrainingText Reopen(string folder)
+    {
+        var checkpoint = Path.Combine(folder, Checkpoint.FileName);
+        if (!File.Exists(checkpoint))
+            throw new UserException($"{folder}: holds no {Checkpoint.FileName}, so there is nothing to resume.");
+        var (plan, _) = Checkpoint.Peek(checkpoint);
+        var tokenizer = TokenizerFile.Open(checkpoint);
+        var tokens = DataPipeline.Open(folder);
+        if (tokens.Manifest.Hash == plan.DataHash)
+            return new TrainingText(tokens, tokenizer, plan);
+        tokens.Dispose();
+        throw new UserException(
+            $"{folder}: its token files are not those the run began with (manifest {tokens.Manifest.Hash[..12]}, expected {plan.DataHash[..12]}). Put the old ones back.");
+    }
+
+    // The count is fixed here and stored with the plan: a resumed run does the same steps, whatever speed it goes at.
+    private static PretrainPlan Measured(
+        IAnsiConsole console, PretrainPlan plan, double minutes, TrainingText text, WorkerPool pool, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        using var line = new ProgressLine(console, TimeProvider.System);
+        line.Report("measuring the speed of a step", 0, 0);
+        using var trial = new Pretrain(plan with { Steps = 1000 }, text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, pool);
+        var seconds = trial.MeasureSecondsPerStep(TimeSpan.FromSeconds(Math.Clamp(minutes * 3, 1, 15)), TimeProvider.System);
+
+        // A twentieth goes to evaluations, samples and checkpoints.
+        return plan with { Steps = Math.Max(1, (int)(minutes * 60 * 0.95 / seconds)) };
+    }
+
+    // The tokens are the text: byte-level BPE loses nothing.
+    private static MemoryStream TextOf(TokenShards shards, Tokenizer tokenizer)
+    {
+        var text = new MemoryStream();
+        for (var d = 0; d < shards.DocumentCount; d++)
+            foreach (var token in shards.Tokens(shards.Start(d) + 1, shards.Length(d)))
+                text.Write(tokenizer.BytesOf(token));
+        text.Position = 0;
+        return text;
+    }
+}
