@@ -16,8 +16,8 @@ public enum RopeLayout
 /// Su et al. 2021, "RoFormer", arXiv:2104.09864, eq. 34.
 /// </summary>
 /// <remarks>
-/// Shapes: x is (N, H, D), positions is (N). (a, b) → (a·cos − b·sin, a·sin + b·cos); the backward pass is the rotation by
-/// the negative angle, because a rotation's transpose is its inverse.
+/// Shapes: x is (N, H, D), positions is (N). (a, b) → (a·cos − b·sin, a·sin + b·cos); the backward pass is the rotation
+/// by the negative angle, because a rotation's transpose is its inverse.
 /// </remarks>
 public static unsafe class Rope
 {
@@ -32,7 +32,8 @@ public static unsafe class Rope
         Rotate(pool, dx, positions, table, H, layout, -1f);
 
     private static void Rotate(
-        WorkerPool pool, Span<float> x, ReadOnlySpan<int> positions, RopeTable table, int H, RopeLayout layout, float sign)
+        WorkerPool pool, Span<float> x, ReadOnlySpan<int> positions, RopeTable table, int H, RopeLayout layout,
+        float sign)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(H);
         var width = checked(H * table.D);

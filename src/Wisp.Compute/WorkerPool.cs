@@ -6,13 +6,14 @@ namespace Wisp.Compute;
 /// <summary>
 /// A fixed set of threads that run one kernel at a time: the caller is worker 0, the others wait for the next job by
 /// spinning for a short while and then parking. A job is a static function, a pointer to its arguments on the caller's
-/// stack and a number of tasks; tasks are claimed one by one from an atomic ticket, and the call returns when all are done.
+/// stack and a number of tasks; tasks are claimed one by one from an atomic ticket, and the call returns when all are
+/// done.
 /// </summary>
 /// <remarks>
-/// Running a job allocates nothing. Kernels give every task its own outputs, so results do not depend on which worker ran
-/// which task. The caller waits for tasks, not for workers: one that has lost its core to another program, or is still
-/// waking up, delays nobody unless it holds a task. One job at a time: a pool is used by one thread, and a kernel never
-/// calls Run again; both are checked, because the alternative to an exception is a wrong number.
+/// Running a job allocates nothing. Kernels give every task its own outputs, so results do not depend on which worker
+/// ran which task. The caller waits for tasks, not for workers: one that has lost its core to another program, or is
+/// still waking up, delays nobody unless it holds a task. One job at a time: a pool is used by one thread, and a kernel
+/// never calls Run again; both are checked, because the alternative to an exception is a wrong number.
 /// </remarks>
 public sealed unsafe class WorkerPool : IDisposable
 {
@@ -20,8 +21,8 @@ public sealed unsafe class WorkerPool : IDisposable
     // far shorter than anything a person notices in a process list.
     private const int SpinsBeforePark = 1_000;
 
-    // The low half of a ticket is the number of unclaimed tasks plus this: claims that come too late take it below, a few
-    // for every worker, and must not borrow from the job's number in the high half.
+    // The low half of a ticket is the number of unclaimed tasks plus this: claims that come too late take it below, a
+    // few for every worker, and must not borrow from the job's number in the high half.
     private const int NoneLeft = 1 << 20;
 
     private struct Job
@@ -82,15 +83,15 @@ public sealed unsafe class WorkerPool : IDisposable
             return p;
     }
 
-    /// <summary>Runs body(argument, task, worker) for every task in [0, tasks), on all workers, and waits for the last.</summary>
-    /// <exception cref="InvalidOperationException">A body threw (the first fault is inside), or the pool is busy.</exception>
+    /// <summary>Runs body(argument, task, worker) for every task in [0, tasks) and waits for the last.</summary>
+    /// <exception cref="InvalidOperationException">A body threw (first fault inside), or the pool is busy.</exception>
     internal void Run(delegate*<void*, int, int, void> body, void* argument, int tasks)
     {
         ObjectDisposedException.ThrowIf(_stopping, this);
         if (tasks <= 0)
             return;
         if (Interlocked.Exchange(ref _running, 1) != 0)
-            throw new InvalidOperationException("The pool is running a kernel: it serves one thread, one kernel at a time.");
+            throw new InvalidOperationException("The pool is busy: it serves one thread, one kernel at a time.");
 
         var number = _shared.Published + 1;
         JobOf(number) = new Job { Body = body, Argument = argument, Tasks = tasks };
@@ -151,8 +152,9 @@ public sealed unsafe class WorkerPool : IDisposable
             {
                 job.Body(job.Argument, job.Tasks - 1 - left, worker);
             }
-            catch (Exception e) // a worker must not take the process down, and the caller must not leave before the others
+            catch (Exception e)
             {
+                // A worker must not take the process down, and the caller must not leave before the others.
                 Interlocked.CompareExchange(ref _fault, e, null);
             }
 
