@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Text;
+using Wisp.Bench.Peer;
+
+namespace Wisp.Bench;
+
+/// <summary>What llama.cpp makes of a model file: its logits, its greedy continuation, its token ids.</summary>
+internal static class PeerLogits
+{
+    private static readonly Option<string?> PeerOption =
+        new("--peer") { Description = "Folder with llama.cpp's libraries (default: artifacts/peer, fetched with npm)" };
+    private static readonly Option<string> ModelOption = new("-m") { Description = "A GGUF model file", Required = true };
+
+    public static Command[] Commands() => [Logits(), Greedy(), Tokens(), Golden()];
+
+    private static Command Logits()
+    {
+        var tokens = TokensOption();
+        var output = new Option<string>("--out") { Description = "Safetensors file to write: tokens (T), logits (T, V)", Required = true };
+        var context = ContextOption();
+        var command = new Command("peer-logits", "Logits of llama.cpp after every token") { ModelOption, tokens, output, context, PeerOption };
+        command.SetAction(result =>
+        {
+            var ids = Ids(result.GetRequiredValue(tokens));
+            using var peer = Open(result, PeerSettings.Golden with { Context = result.GetValue(context) });
+            new Safetensors().Add("tokens", [ids.Length], ids)
+                .Add("logits", [ids.Length, peer.VocabularySize], peer.Logits(ids)).Write(result.GetRequiredValue(output));
+        });
+        return command;
+    }
+
+    private static Command Greedy()
+    {
+        var tokens = TokensOption();
+        var count = new Option<int>("-n") { Description = "Tokens to write", DefaultValueFactory = _ => 16 };
+        var context = ContextOption();
+        var command = new Command("peer-greedy", "Argmax continuation by llama.cpp, as token ids") { ModelOption, tokens, count, context, PeerOption };
+        command.SetAction(result =>
+        {
+            using var peer = Open(result, PeerSettings.Golden with { Context = result.GetValue(context) });
+            Console.WriteLine(string.Join(',', peer.Greedy(Ids(result.GetRequiredValue(tokens)), result.GetValue(count))));
+        });
+        return command;
+    }
+
+    private static Command Tokens()
+    {
+        var text = new Option<string?>("-p") { Description = "The text" };
+        var hex = new Option<string?>("--hex") { Description = "The text as bytes in hex, which need not be UTF-8" };
+        var special = new Option<bool>("--add-special") { Description = "Begin and end as the model's file says" };
+        var parse = new Option<bool>("--parse-special") { Description = "Read the names of special tokens as tokens" };
+        var command = new Command("peer-tokens", "Token ids by llama.cpp") { ModelOption, text, hex, special, parse, PeerOption };
+        command.SetAction(result =>
+        {
+            var bytes = result.GetValue(hex) is { } digits
+                ? Convert.FromHexString(digits) : Encoding.UTF8.GetBytes(result.GetValue(text) ?? "");
+            using var peer = Open(result, PeerSettings.Vocabulary);
+            Console.WriteLine(string.Join(',', peer.Tokenise(bytes, result.GetValue(special), result.GetValue(parse))));
+        });
+        return command;
+    }
+
+    // Trust in the driver itself: with the settings of the golden values it must give the golden values.
+    private static Command Golden()
+    {
+        var folder = new Argument<string>("FOLDER") { Description = "golden/llamacpp/models" };
+        var command = new Command("peer-golden", "Check this driver against stored logits of llama.cpp") { folder, PeerOption };
+        command.SetAction(result =>
+        {
+            var native = LlamaNative.Load(PeerPackage.Folder(result.GetValue(PeerOption)));
+            var failed = 0;
+            foreach (var model in Directory.GetFiles(result.GetRequiredValue(folder), "*.gguf").Order(StringComparer.Ordinal))
+            {
+                var golden = Safetensors.Open(Path.ChangeExtension(model, ".golden.safetensors"));
+                using var peer = new LlamaCpp(native, model, PeerSettings.Golden);
+                var prompt = golden.Ints("prompt_tokens");
+                var check = PeerCheck.Of(peer, prompt, _ => golden.Floats("prefill_logits"));
+                var expected = golden.Ints("greedy_tokens");
+                var greedy = peer.Greedy(prompt, expected.Length).AsSpan().SequenceEqual(expected);
+                // 1e-4: an F32 model differs by up to 1e-5 between the CPU variants of the same release.
+                var passed = check.Worst <= 1e-4 && greedy;
+                failed += passed ? 0 : 1;
+                Console.WriteLine($"{(passed ? "same" : "DIFFERENT"),-9} {Path.GetFileName(model),-32} {check}, greedy {(greedy ? "same" : "different")}");
+            }
+
+            return failed == 0 ? 0 : 1;
+        });
+        return command;
+    }
+
+    private static LlamaCpp Open(ParseResult result, PeerSettings settings) =>
+        new(LlamaNative.Load(PeerPackage.Folder(result.GetValue(PeerOption))), result.GetRequiredValue(ModelOption), settings);
+
+    private static Option<string> TokensOption() => new("--tokens") { Description = "Token ids with commas", Required = true };
+
+    private static Option<int> ContextOption() =>
+        new("-c") { Description = "Tokens of context", DefaultValueFactory = _ => PeerSettings.Golden.Context };
+
+    private static int[] Ids(string list) => [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(item =>
+        int.TryParse(item, out var id) ? id : throw new ArgumentException($"--tokens: '{item}' is no number."))];
+}
