@@ -11,7 +11,7 @@ internal static class PeerLogits
         new("--peer") { Description = "Folder with llama.cpp's libraries (default: artifacts/peer, fetched with npm)" };
     private static readonly Option<string> ModelOption = new("-m") { Description = "A GGUF model file", Required = true };
 
-    public static Command[] Commands() => [Logits(), Greedy(), Tokens(), Golden()];
+    public static Command[] Commands() => [Logits(), Greedy(), Tokens(), PeerGolden.Create(PeerOption)];
 
     private static Command Logits()
     {
@@ -45,45 +45,21 @@ internal static class PeerLogits
 
     private static Command Tokens()
     {
-        var text = new Option<string?>("-p") { Description = "The text" };
-        var hex = new Option<string?>("--hex") { Description = "The text as bytes in hex, which need not be UTF-8" };
+        var text = new Option<string?>("-p") { Description = "The text; without it, lines of hex are read from the standard input" };
         var special = new Option<bool>("--add-special") { Description = "Begin and end as the model's file says" };
         var parse = new Option<bool>("--parse-special") { Description = "Read the names of special tokens as tokens" };
-        var command = new Command("peer-tokens", "Token ids by llama.cpp") { ModelOption, text, hex, special, parse, PeerOption };
+        var command = new Command("peer-tokens", "Token ids by llama.cpp, of any bytes") { ModelOption, text, special, parse, PeerOption };
         command.SetAction(result =>
         {
-            var bytes = result.GetValue(hex) is { } digits
-                ? Convert.FromHexString(digits) : Encoding.UTF8.GetBytes(result.GetValue(text) ?? "");
             using var peer = Open(result, PeerSettings.Vocabulary);
-            Console.WriteLine(string.Join(',', peer.Tokenise(bytes, result.GetValue(special), result.GetValue(parse))));
-        });
-        return command;
-    }
+            if (result.GetValue(text) is { } given)
+                Write(Encoding.UTF8.GetBytes(given));
+            else
+                while (Console.ReadLine() is { } line)
+                    Write(Bytes(line));
 
-    // Trust in the driver itself: with the settings of the golden values it must give the golden values.
-    private static Command Golden()
-    {
-        var folder = new Argument<string>("FOLDER") { Description = "golden/llamacpp/models" };
-        var command = new Command("peer-golden", "Check this driver against stored logits of llama.cpp") { folder, PeerOption };
-        command.SetAction(result =>
-        {
-            var native = LlamaNative.Load(PeerPackage.Folder(result.GetValue(PeerOption)));
-            var failed = 0;
-            foreach (var model in Directory.GetFiles(result.GetRequiredValue(folder), "*.gguf").Order(StringComparer.Ordinal))
-            {
-                var golden = Safetensors.Open(Path.ChangeExtension(model, ".golden.safetensors"));
-                using var peer = new LlamaCpp(native, model, PeerSettings.Golden);
-                var prompt = golden.Ints("prompt_tokens");
-                var check = PeerCheck.Of(peer, prompt, _ => golden.Floats("prefill_logits"));
-                var expected = golden.Ints("greedy_tokens");
-                var greedy = peer.Greedy(prompt, expected.Length).AsSpan().SequenceEqual(expected);
-                // 1e-4: an F32 model differs by up to 1e-5 between the CPU variants of the same release.
-                var passed = check.Worst <= 1e-4 && greedy;
-                failed += passed ? 0 : 1;
-                Console.WriteLine($"{(passed ? "same" : "DIFFERENT"),-9} {Path.GetFileName(model),-32} {check}, greedy {(greedy ? "same" : "different")}");
-            }
-
-            return failed == 0 ? 0 : 1;
+            void Write(byte[] bytes) => Console.WriteLine(
+                string.Join(',', peer.Tokenise(bytes, result.GetValue(special), result.GetValue(parse))));
         });
         return command;
     }
@@ -98,4 +74,16 @@ internal static class PeerLogits
 
     private static int[] Ids(string list) => [.. list.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(item =>
         int.TryParse(item, out var id) ? id : throw new ArgumentException($"--tokens: '{item}' is no number."))];
+
+    private static byte[] Bytes(string line)
+    {
+        try
+        {
+            return Convert.FromHexString(line.Trim());
+        }
+        catch (FormatException)
+        {
+            throw new ArgumentException($"'{line}' is no line of hex digits.");
+        }
+    }
 }

@@ -36,8 +36,11 @@ public sealed unsafe class MappedFile : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
             throw new IOException($"{path}: is a directory, a file was expected.");
-        if (!File.Exists(path))
+        var found = new FileInfo(path);
+        if (!found.Exists)
             throw new FileNotFoundException($"{path}: there is no such file.", path);
+        if (found.Length == 0) // a named pipe too, which would keep us waiting for a writer
+            throw new InvalidDataException($"{path}: the file is empty.");
 
         FileStream stream;
         try
@@ -54,8 +57,6 @@ public sealed unsafe class MappedFile : IDisposable
         try
         {
             var length = stream.Length;
-            if (length == 0)
-                throw new InvalidDataException($"{path}: the file is empty.");
             file = MemoryMappedFile.CreateFromFile(
                 stream, mapName: null, length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             return new MappedFile(
@@ -65,7 +66,7 @@ public sealed unsafe class MappedFile : IDisposable
         {
             file?.Dispose();
             stream.Dispose();
-            if (e is UnauthorizedAccessException or NotSupportedException)
+            if (e is UnauthorizedAccessException or NotSupportedException or ArgumentException)
                 throw new IOException($"{path}: cannot be mapped ({e.Message}).", e);
             throw;
         }

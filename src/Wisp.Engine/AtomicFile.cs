@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Wisp;
 
 /// <summary>
@@ -6,9 +8,13 @@ namespace Wisp;
 /// </summary>
 public static class AtomicFile
 {
+    private const PosixSignal FileSizeSignal = (PosixSignal)25; // SIGXFSZ, on Linux and macOS
+
     /// <param name="write">Fills the stream, which can seek, and need not close it.</param>
-    /// <param name="bytes">The final size where it is known: a full disk then shows before the first byte is written.</param>
-    /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is as it was.</exception>
+    /// <param name="bytes">The final size where it is known: a full disk then shows before the first byte is
+    /// written.</param>
+    /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is as it
+    /// was.</exception>
     public static void Write(string path, Action<Stream> write, long bytes = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -30,6 +36,9 @@ public static class AtomicFile
         RemoveLeftovers(folder, name);
         var temporary = Path.Combine(folder, $".{name}.{Path.GetRandomFileName()}.tmp");
         var written = 0L;
+        // A file-size limit (ulimit -f) sends a signal that ends the program, unless somebody handles it: then the
+        // write fails, and is reported, like on a full disk.
+        using var limit = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(FileSizeSignal, c => c.Cancel = true);
         try
         {
             var options = new FileStreamOptions
@@ -45,7 +54,8 @@ public static class AtomicFile
                 try
                 {
                     write(stream);
-                    stream.SetLength(stream.Position); // cuts what was reserved and not used
+                    if (stream.Length > stream.Position)
+                        stream.SetLength(stream.Position); // cuts what was reserved and not used
                     stream.Flush(flushToDisk: true);
                 }
                 finally
@@ -69,7 +79,8 @@ public static class AtomicFile
                 // The first fault is the one to report; the leftover goes with the next write.
             }
 
-            if (e is IOException or UnauthorizedAccessException)
+            // The runtime reports a file beyond the size limit as an argument of its own out of range.
+            if (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
                 throw new IOException(Explain(path, target, folder, Math.Max(bytes, written), e), e);
             throw;
         }
@@ -89,7 +100,7 @@ public static class AtomicFile
         }
 
         // The system's sentence ends with the temporary name, which would only puzzle.
-        var reason = e.Message.Split(" : '")[0].TrimEnd('.');
+        var reason = e.Message.Split(" : '")[0].Split(" (Parameter")[0].TrimEnd('.');
         return $"{path}: could not be written ({reason}). It needs at least {needed:n0} bytes{room}. {kept}";
     }
 

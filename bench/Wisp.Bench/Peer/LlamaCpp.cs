@@ -77,7 +77,9 @@ internal sealed unsafe class LlamaCpp : IDisposable
         return logits;
     }
 
-    /// <summary>Appends to the sequence and shows the logits after the last token, (V); valid until the next call.</summary>
+    /// <summary>
+    /// Appends to the sequence and shows the logits after the last token, (V); valid until the next call.
+    /// </summary>
     public ReadOnlySpan<float> Append(ReadOnlySpan<int> tokens)
     {
         Decode(tokens, everyPosition: false);

@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace Wisp.Bench.Peer;
 
 /// <summary>
-/// The part of llama.cpp's C interface that the bench calls, by name out of a folder. The package has no headers, so the
-/// structures name only the fields we set, at offsets read off the defaults of release v0.5.0; each is checked when the
-/// library is loaded, so that another release is refused and not misread.
+/// The part of llama.cpp's C interface that the bench calls, by name out of a folder. The package has no headers, so
+/// the structures name only the fields we set, at offsets read off the defaults of release v0.5.0; each is checked when
+/// the library is loaded, so that another release is refused and not misread.
 /// </summary>
 internal sealed unsafe class LlamaNative
 {
@@ -38,7 +38,9 @@ internal sealed unsafe class LlamaNative
         [FieldOffset(108)] public int TypeV; // 1
     }
 
-    /// <summary>llama_batch. Null positions and sequences append to sequence 0; null logits mean the last token only.</summary>
+    /// <summary>
+    /// llama_batch. Null positions and sequences append to sequence 0; null logits mean the last token only.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct Batch
     {
@@ -84,7 +86,9 @@ internal sealed unsafe class LlamaNative
         Detokenize = (delegate* unmanaged<nint, int*, int, byte*, int, byte, byte, int>)Export(llama, "llama_detokenize");
     }
 
-    /// <summary>Loads the libraries of a folder and the CPU variant that fits this machine best. They stay loaded.</summary>
+    /// <summary>
+    /// Loads the libraries of a folder and the CPU variant that fits this machine best. They stay loaded.
+    /// </summary>
     public static LlamaNative Load(string folder)
     {
         // The others find each other through $ORIGIN once the first is there.

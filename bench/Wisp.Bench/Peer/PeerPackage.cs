@@ -13,7 +13,9 @@ internal static class PeerPackage
     private const string Package = "@node-llama-cpp/linux-x64";
     private const string Version = "3.22.1";
 
-    /// <summary>The folder with the libraries: below the one given, else below artifacts/peer, fetched when missing.</summary>
+    /// <summary>
+    /// The folder with the libraries: below the one given, else below artifacts/peer, fetched when missing.
+    /// </summary>
     public static string Folder(string? given)
     {
         if (given is not null)

@@ -5,8 +5,8 @@ using Wisp.Compute;
 namespace Wisp.Model;
 
 /// <summary>
-/// A GGUF model file, mapped: its metadata by key and its tensors by name. Opening one checks the whole head, so whatever
-/// is asked for afterwards lies within the file.
+/// A GGUF model file, mapped: its metadata by key and its tensors by name. Opening one checks the whole head, so
+/// whatever is asked for afterwards lies within the file.
 /// </summary>
 public sealed class Gguf : IDisposable
 {

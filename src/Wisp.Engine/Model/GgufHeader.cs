@@ -4,12 +4,13 @@ using Wisp.Compute;
 namespace Wisp.Model;
 
 /// <summary>
-/// Reads the head of a GGUF file, versions 2 and 3, and believes nothing: every length is checked against what is left of
-/// the file before it is used, and whatever ggml's own reader refuses is refused here too.
+/// Reads the head of a GGUF file, versions 2 and 3, and believes nothing: every length is checked against what is left
+/// of the file before it is used, and whatever ggml's own reader refuses is refused here too.
 /// </summary>
 /// <remarks>
 /// Layout: 'GGUF', u32 version, i64 tensors, i64 pairs; the pairs; the tensors; padding; the data. A string is a u64
-/// length and UTF-8 bytes. Tensors follow each other in the data in the order of their list, each padded to the alignment.
+/// length and UTF-8 bytes. Tensors follow each other in the data in the order of their list, each padded to the
+/// alignment.
 /// </remarks>
 internal sealed class GgufHeader
 {

@@ -4,7 +4,9 @@ using Wisp.Compute;
 
 namespace Wisp.Model;
 
-/// <summary>Fills the values of a tensor from index <paramref name="first"/> on; called for one part after another.</summary>
+/// <summary>
+/// Fills the values of a tensor from index <paramref name="first"/> on; called for one part after another.
+/// </summary>
 public delegate void TensorSource(long first, Span<float> values);
 
 /// <summary>
@@ -102,7 +104,9 @@ public sealed class GgufWriter
         });
     }
 
-    /// <summary>Copies one tensor of another file, of whatever type, bit for bit. That file stays open until Write.</summary>
+    /// <summary>
+    /// Copies one tensor of another file, of whatever type, bit for bit. That file stays open until Write.
+    /// </summary>
     public GgufWriter AddCopy(Gguf from, GgufTensor tensor)
     {
         var shape = tensor.Shape.ToArray();
@@ -110,7 +114,8 @@ public sealed class GgufWriter
         return Add(tensor.Name, shape, tensor.DType, bytes, s => CopyBytes(s, from, tensor.Offset, tensor.Bytes));
     }
 
-    /// <exception cref="IOException">The disk is full or the folder cannot be written; an old file is as it was.</exception>
+    /// <exception cref="IOException">The disk is full or the folder cannot be written; an old file is as it
+    /// was.</exception>
     public void Write(string path)
     {
         var head = Head();

@@ -18,7 +18,8 @@ public sealed class GgufTests : IDisposable
     {
         var folder = GoldenFile.PathOrSkip("golden/llamacpp/gguf");
         using var index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "index.json")));
-        // Odd, not damaged: ggml takes them, and so do we. The other odd ones (an endless key, a nameless tensor) we refuse.
+        // Odd, not damaged: ggml takes them, and so do we. The other odd ones (an endless key, a nameless tensor) we
+        // refuse.
         string[] odd = ["name-63-bytes", "dims-0", "dim-zero-size", "alignment-8", "alignment-1",
             "invalid-utf8-string", "nul-in-string", "key-with-space"];
         foreach (var entry in index.RootElement.GetProperty("cases").EnumerateArray())
