@@ -14,11 +14,15 @@ internal static class PeerGolden
     public static Command Create(Option<string?> peerOption)
     {
         var folder = new Argument<string>("FOLDER") { Description = "golden/llamacpp" };
-        var command = new Command("peer-golden", "Check this driver against stored results of llama.cpp") { folder, peerOption };
+        var command = new Command("peer-golden", "Check this driver against stored results of llama.cpp")
+        {
+            folder, peerOption,
+        };
         command.SetAction(result =>
         {
             var native = LlamaNative.Load(PeerPackage.Folder(result.GetValue(peerOption)));
-            var failed = Models(native, result.GetRequiredValue(folder)) + Vocabularies(native, result.GetRequiredValue(folder));
+            var golden = result.GetRequiredValue(folder);
+            var failed = Models(native, golden) + Vocabularies(native, golden);
             Console.WriteLine(failed == 0 ? "all the same" : $"{failed} differ");
             return failed == 0 ? 0 : 1;
         });
@@ -28,7 +32,8 @@ internal static class PeerGolden
     private static int Models(LlamaNative native, string folder)
     {
         var failed = 0;
-        foreach (var model in Directory.GetFiles(Path.Combine(folder, "models"), "*.gguf").Order(StringComparer.Ordinal))
+        var models = Directory.GetFiles(Path.Combine(folder, "models"), "*.gguf");
+        foreach (var model in models.Order(StringComparer.Ordinal))
         {
             var golden = Safetensors.Open(Path.ChangeExtension(model, ".golden.safetensors"));
             using var peer = new LlamaCpp(native, model, PeerSettings.Golden);
@@ -38,7 +43,8 @@ internal static class PeerGolden
             var greedy = peer.Greedy(prompt, expected.Length).AsSpan().SequenceEqual(expected);
             // 1e-4: an F32 model differs by up to 1e-5 between the CPU variants of the same release. Quantised ones may
             // differ more on another CPU than the zen4 variant that made the values.
-            failed += Report(check.Worst <= 1e-4 && greedy, model, $"{check}, greedy {(greedy ? "same" : "different")}");
+            failed += Report(
+                check.Worst <= 1e-4 && greedy, model, $"{check}, greedy {(greedy ? "same" : "different")}");
         }
 
         return failed;
@@ -61,14 +67,16 @@ internal static class PeerGolden
                 using var json = JsonDocument.Parse(line);
                 var text = json.RootElement.GetProperty("text");
                 var bytes = text.ValueKind == JsonValueKind.String
-                    ? Encoding.UTF8.GetBytes(text.GetString()!) : Convert.FromHexString(text.GetProperty("hex").GetString()!);
+                    ? Encoding.UTF8.GetBytes(text.GetString()!)
+                    : Convert.FromHexString(text.GetProperty("hex").GetString()!);
                 cases++;
                 if (Agrees("plain", false, false) && Agrees("special", true, false) &&
                     Agrees("parse", false, true) && Agrees("special_parse", true, true))
                     same++;
 
-                bool Agrees(string kind, bool addSpecial, bool parseSpecial) => peer.Tokenise(bytes, addSpecial, parseSpecial)
-                    .SequenceEqual(json.RootElement.GetProperty(kind).EnumerateArray().Select(id => id.GetInt32()));
+                bool Agrees(string kind, bool addSpecial, bool parseSpecial) =>
+                    json.RootElement.GetProperty(kind).EnumerateArray().Select(id => id.GetInt32())
+                        .SequenceEqual(peer.Tokenise(bytes, addSpecial, parseSpecial));
             }
 
             failed += Report(same == cases, path, $"token ids of {same} of {cases} texts the same");

@@ -9,22 +9,30 @@ internal static class PeerLogits
 {
     private static readonly Option<string?> PeerOption =
         new("--peer") { Description = "Folder with llama.cpp's libraries (default: artifacts/peer, fetched with npm)" };
-    private static readonly Option<string> ModelOption = new("-m") { Description = "A GGUF model file", Required = true };
+    private static readonly Option<string> ModelOption = new("-m") { Description = "A GGUF file", Required = true };
 
     public static Command[] Commands() => [Logits(), Greedy(), Tokens(), PeerGolden.Create(PeerOption)];
 
     private static Command Logits()
     {
         var tokens = TokensOption();
-        var output = new Option<string>("--out") { Description = "Safetensors file to write: tokens (T), logits (T, V)", Required = true };
+        var output = new Option<string>("--out")
+        {
+            Description = "Safetensors file to write: tokens (T), logits (T, V)",
+            Required = true,
+        };
         var context = ContextOption();
-        var command = new Command("peer-logits", "Logits of llama.cpp after every token") { ModelOption, tokens, output, context, PeerOption };
+        var command = new Command("peer-logits", "Logits of llama.cpp after every token")
+        {
+            ModelOption, tokens, output, context, PeerOption,
+        };
         command.SetAction(result =>
         {
             var ids = Ids(result.GetRequiredValue(tokens));
             using var peer = Open(result, PeerSettings.Golden with { Context = result.GetValue(context) });
             new Safetensors().Add("tokens", [ids.Length], ids)
-                .Add("logits", [ids.Length, peer.VocabularySize], peer.Logits(ids)).Write(result.GetRequiredValue(output));
+                .Add("logits", [ids.Length, peer.VocabularySize], peer.Logits(ids))
+                .Write(result.GetRequiredValue(output));
         });
         return command;
     }
@@ -34,21 +42,28 @@ internal static class PeerLogits
         var tokens = TokensOption();
         var count = new Option<int>("-n") { Description = "Tokens to write", DefaultValueFactory = _ => 16 };
         var context = ContextOption();
-        var command = new Command("peer-greedy", "Argmax continuation by llama.cpp, as token ids") { ModelOption, tokens, count, context, PeerOption };
+        var command = new Command("peer-greedy", "Argmax continuation by llama.cpp, as token ids")
+        {
+            ModelOption, tokens, count, context, PeerOption,
+        };
         command.SetAction(result =>
         {
             using var peer = Open(result, PeerSettings.Golden with { Context = result.GetValue(context) });
-            Console.WriteLine(string.Join(',', peer.Greedy(Ids(result.GetRequiredValue(tokens)), result.GetValue(count))));
+            var picked = peer.Greedy(Ids(result.GetRequiredValue(tokens)), result.GetValue(count));
+            Console.WriteLine(string.Join(',', picked));
         });
         return command;
     }
 
     private static Command Tokens()
     {
-        var text = new Option<string?>("-p") { Description = "The text; without it, lines of hex are read from the standard input" };
+        var text = new Option<string?>("-p") { Description = "The text; without it, lines of hex from the standard input" };
         var special = new Option<bool>("--add-special") { Description = "Begin and end as the model's file says" };
         var parse = new Option<bool>("--parse-special") { Description = "Read the names of special tokens as tokens" };
-        var command = new Command("peer-tokens", "Token ids by llama.cpp, of any bytes") { ModelOption, text, special, parse, PeerOption };
+        var command = new Command("peer-tokens", "Token ids by llama.cpp, of any bytes")
+        {
+            ModelOption, text, special, parse, PeerOption,
+        };
         command.SetAction(result =>
         {
             using var peer = Open(result, PeerSettings.Vocabulary);
@@ -65,9 +80,11 @@ internal static class PeerLogits
     }
 
     private static LlamaCpp Open(ParseResult result, PeerSettings settings) =>
-        new(LlamaNative.Load(PeerPackage.Folder(result.GetValue(PeerOption))), result.GetRequiredValue(ModelOption), settings);
+        new(
+        LlamaNative.Load(PeerPackage.Folder(result.GetValue(PeerOption))), result.GetRequiredValue(ModelOption), settings);
 
-    private static Option<string> TokensOption() => new("--tokens") { Description = "Token ids with commas", Required = true };
+    private static Option<string> TokensOption() =>
+        new("--tokens") { Description = "Token ids with commas", Required = true };
 
     private static Option<int> ContextOption() =>
         new("-c") { Description = "Tokens of context", DefaultValueFactory = _ => PeerSettings.Golden.Context };

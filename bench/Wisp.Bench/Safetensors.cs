@@ -21,9 +21,11 @@ internal sealed class Safetensors
 
     public int[] Ints(string name) => MemoryMarshal.Cast<byte, int>(_tensors[name].Bytes).ToArray();
 
-    public Safetensors Add(string name, int[] shape, ReadOnlySpan<float> values) => Add(name, "F32", shape, MemoryMarshal.AsBytes(values));
+    public Safetensors Add(string name, int[] shape, ReadOnlySpan<float> values) =>
+        Add(name, "F32", shape, MemoryMarshal.AsBytes(values));
 
-    public Safetensors Add(string name, int[] shape, ReadOnlySpan<int> values) => Add(name, "I32", shape, MemoryMarshal.AsBytes(values));
+    public Safetensors Add(string name, int[] shape, ReadOnlySpan<int> values) =>
+        Add(name, "I32", shape, MemoryMarshal.AsBytes(values));
 
     private Safetensors Add(string name, string type, int[] shape, ReadOnlySpan<byte> bytes)
     {
@@ -54,7 +56,8 @@ internal sealed class Safetensors
         var end = 0;
         foreach (var (name, (type, shape, bytes)) in _tensors)
         {
-            header.Append(end == 0 ? "" : ",").Append($"\"{name}\":{{\"dtype\":\"{type}\",\"shape\":[{string.Join(',', shape)}],")
+            header.Append(end == 0 ? "" : ",")
+                .Append($"\"{name}\":{{\"dtype\":\"{type}\",\"shape\":[{string.Join(',', shape)}],")
                 .Append($"\"data_offsets\":[{end},{end + bytes.Length}]}}");
             end += bytes.Length;
         }

@@ -73,7 +73,8 @@ public static class DTypes
         if (length == 0)
             throw new ArgumentOutOfRangeException(nameof(type), $"{(int)type} is not a type of tensor.");
         if (values < 0 || values % length != 0)
-            throw new ArgumentException($"{values} values are no whole number of {type.Name()} blocks ({length} values).", nameof(values));
+            throw new ArgumentException(
+                $"{values} values are no whole number of {type.Name()} blocks ({length} values).", nameof(values));
         return checked(values / length * bytes);
     }
 

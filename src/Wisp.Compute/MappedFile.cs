@@ -46,7 +46,8 @@ public sealed unsafe class MappedFile : IDisposable
         try
         {
             // No buffer: nothing is read through the stream. Others may replace or delete the file meanwhile.
-            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+            const FileShare others = FileShare.Read | FileShare.Delete;
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, others, bufferSize: 0);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -58,7 +59,7 @@ public sealed unsafe class MappedFile : IDisposable
         {
             var length = stream.Length;
             file = MemoryMappedFile.CreateFromFile(
-                stream, mapName: null, length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+                stream, null, length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             return new MappedFile(
                 path, file, file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read), length);
         }
@@ -85,7 +86,7 @@ public sealed unsafe class MappedFile : IDisposable
         // Two comparisons that cannot overflow: the product fits a long, and Length - offset is only formed once valid.
         if (offset < 0 || offset > Length || length < 0 || (long)length * Unsafe.SizeOf<T>() > Length - offset)
             throw new ArgumentOutOfRangeException(nameof(offset),
-                $"{Path}: {length} values of {Unsafe.SizeOf<T>()} bytes at {offset} reach beyond the file's {Length} bytes.");
+                $"{Path}: {length} values of {Unsafe.SizeOf<T>()} bytes at {offset} reach beyond {Length} bytes.");
         return new ReadOnlySpan<T>(_start + offset, length);
     }
 

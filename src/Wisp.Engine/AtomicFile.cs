@@ -21,7 +21,8 @@ public static class AtomicFile
         ArgumentNullException.ThrowIfNull(write);
         // Renaming over a link would replace the link, not the file it stands for.
         var file = new FileInfo(path);
-        var target = file.LinkTarget is null ? file.FullName : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
+        var target = file.LinkTarget is null
+            ? file.FullName : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
         if (Directory.Exists(target))
             throw new IOException($"{path}: is a directory, a file was expected.");
         var folder = Path.GetDirectoryName(target)!;
@@ -38,7 +39,8 @@ public static class AtomicFile
         var written = 0L;
         // A file-size limit (ulimit -f) sends a signal that ends the program, unless somebody handles it: then the
         // write fails, and is reported, like on a full disk.
-        using var limit = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(FileSizeSignal, c => c.Cancel = true);
+        using var limit = OperatingSystem.IsWindows()
+            ? null : PosixSignalRegistration.Create(FileSizeSignal, c => c.Cancel = true);
         try
         {
             var options = new FileStreamOptions
@@ -100,7 +102,8 @@ public static class AtomicFile
         }
 
         // The system's sentence ends with the temporary name, which would only puzzle.
-        var reason = e.Message.Split(" : '")[0].Split(" (Parameter")[0].TrimEnd('.');
+        var reason = e is ArgumentException
+            ? "larger than a file may be here; see ulimit -f" : e.Message.Split(" : '")[0].TrimEnd('.');
         return $"{path}: could not be written ({reason}). It needs at least {needed:n0} bytes{room}. {kept}";
     }
 
@@ -110,9 +113,8 @@ public static class AtomicFile
         try
         {
             foreach (var leftover in Directory.EnumerateFiles(folder, $".{name}.*.tmp"))
-                using (new FileStream(leftover, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose))
-                {
-                }
+                new FileStream(
+                    leftover, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

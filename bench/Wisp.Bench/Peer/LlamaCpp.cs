@@ -6,7 +6,8 @@ namespace Wisp.Bench.Peer;
 /// <param name="ExactKv">F32 keys and values, where llama.cpp would choose F16.</param>
 /// <param name="Repack">Whether weights may be rearranged for speed, which changes the order of sums.</param>
 internal sealed record PeerSettings(
-    int Context = 256, int Threads = 1, bool ExactKv = true, bool FlashAttention = false, bool Repack = false, bool VocabOnly = false)
+    int Context = 256, int Threads = 1, bool ExactKv = true, bool FlashAttention = false, bool Repack = false,
+    bool VocabOnly = false)
 {
     /// <summary>As the golden values were made: the arithmetic that can be compared.</summary>
     public static readonly PeerSettings Golden = new();
@@ -56,7 +57,8 @@ internal sealed unsafe class LlamaCpp : IDisposable
         if (_context == 0)
         {
             native.FreeModel(_model);
-            throw new InvalidDataException($"{path}: llama.cpp gives no context of {settings.Context} tokens for this file.");
+            throw new InvalidDataException(
+                $"{path}: llama.cpp gives no context of {settings.Context} tokens for this file.");
         }
     }
 
@@ -110,7 +112,8 @@ internal sealed unsafe class LlamaCpp : IDisposable
                 fixed (int* into = tokens)
                 {
                     byte none = 0; // an empty span has no address
-                    var count = _native.Tokenize(_vocabulary, start is null ? &none : start, text.Length, into, tokens.Length,
+                    var count = _native.Tokenize(
+                        _vocabulary, start is null ? &none : start, text.Length, into, tokens.Length,
                         addSpecial ? (byte)1 : (byte)0, parseSpecial ? (byte)1 : (byte)0);
                     if (count >= 0)
                         return tokens[..count];
@@ -128,7 +131,8 @@ internal sealed unsafe class LlamaCpp : IDisposable
                 fixed (byte* into = text)
                 {
                     var none = 0;
-                    var count = _native.Detokenize(_vocabulary, start is null ? &none : start, tokens.Length, into, text.Length,
+                    var count = _native.Detokenize(
+                        _vocabulary, start is null ? &none : start, tokens.Length, into, text.Length,
                         removeSpecial ? (byte)1 : (byte)0, unparseSpecial ? (byte)1 : (byte)0);
                     if (count >= 0)
                         return text[..count];
@@ -161,10 +165,15 @@ internal sealed unsafe class LlamaCpp : IDisposable
         fixed (int* start = tokens)
         fixed (byte* flags = wanted)
         {
-            var batch = new LlamaNative.Batch { Count = tokens.Length, Tokens = start, Logits = everyPosition ? flags : null };
-            var result = _native.Decode(_context, batch);
+            var result = _native.Decode(_context, new LlamaNative.Batch
+            {
+                Count = tokens.Length,
+                Tokens = start,
+                Logits = everyPosition ? flags : null,
+            });
             if (result != 0)
-                throw new InvalidOperationException($"llama_decode answered {result}: the context of {_capacity} tokens may be full.");
+                throw new InvalidOperationException(
+                    $"llama_decode answered {result}: the context of {_capacity} tokens may be full.");
         }
     }
 

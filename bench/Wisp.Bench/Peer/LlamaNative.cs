@@ -83,7 +83,8 @@ internal sealed unsafe class LlamaNative
         Memory = (delegate* unmanaged<nint, nint>)Export(llama, "llama_get_memory");
         ClearMemory = (delegate* unmanaged<nint, byte, void>)Export(llama, "llama_memory_clear");
         Tokenize = (delegate* unmanaged<nint, byte*, int, int*, int, byte, byte, int>)Export(llama, "llama_tokenize");
-        Detokenize = (delegate* unmanaged<nint, int*, int, byte*, int, byte, byte, int>)Export(llama, "llama_detokenize");
+        Detokenize = (delegate* unmanaged<nint, int*, int, byte*, int, byte, byte, int>)Export(
+            llama, "llama_detokenize");
     }
 
     /// <summary>
@@ -111,7 +112,7 @@ internal sealed unsafe class LlamaNative
                 Pooling: -1, Attention: -1, FlashAttention: -1, TypeK: TypeF16, TypeV: TypeF16,
             })
             throw new InvalidDataException(
-                $"{folder}: llama.cpp {version} lays its parameters out in another way than v0.5.0, which this driver knows.");
+                $"{folder}: llama.cpp {version} lays out its parameters in another way than v0.5.0, the one known here.");
         return native;
     }
 

@@ -13,7 +13,8 @@ internal sealed record PeerCheck(double Worst, double Rms, int SameTop, int Posi
     public static PeerCheck Between(ReadOnlySpan<float> theirs, ReadOnlySpan<float> ours, int V)
     {
         if (ours.Length != theirs.Length || ours.Length % V != 0)
-            throw new ArgumentException($"{ours.Length} logits of ours against {theirs.Length} of the peer's, in rows of {V}.");
+            throw new ArgumentException(
+                $"{ours.Length} logits of ours against {theirs.Length} of the peer's, in rows of {V}.");
         double worst = 0, squares = 0;
         for (var i = 0; i < ours.Length; i++)
         {

@@ -26,7 +26,7 @@ internal static class PeerPackage
         Directory.CreateDirectory(root);
         Console.Error.WriteLine($"fetching {Package} {Version} into {root}");
         Npm(root);
-        return Find(root) ?? throw new IOException($"{root}: npm brought no libllama; name a folder that has it with --peer.");
+        return Find(root) ?? throw new IOException($"{root}: npm brought no libllama; name a folder with it by --peer.");
     }
 
     private static string? Find(string folder) => !Directory.Exists(folder) ? null : Directory
@@ -44,7 +44,8 @@ internal static class PeerPackage
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            throw new IOException("npm was not found. Install Node.js, or name a folder with the libraries with --peer.");
+            throw new IOException(
+                "npm was not found. Install Node.js, or name a folder with the libraries with --peer.");
         }
 
         using (process)

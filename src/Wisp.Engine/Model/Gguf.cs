@@ -78,8 +78,11 @@ public sealed class Gguf : IDisposable
     public float[] GetFloats(string key) => TryGetFloats(key, out var value) ? value : throw Missing(key);
 
     /// <summary>False where the key is missing. A value of another type is a fault, here as in all getters.</summary>
-    public bool TryGetString(string key, [NotNullWhen(true)] out string? value) =>
-        (value = Find(key, "string", v => v.Type == GgufType.String) is { } found ? Text(found.Offset, out _) : null) is not null;
+    public bool TryGetString(string key, [NotNullWhen(true)] out string? value)
+    {
+        value = Find(key, "string", v => v.Type == GgufType.String) is { } found ? Text(found.Offset, out _) : null;
+        return value is not null;
+    }
 
     public bool TryGetUInt(string key, out uint value)
     {
@@ -169,7 +172,8 @@ public sealed class Gguf : IDisposable
         }
     }
 
-    public bool TryTensor(string name, [NotNullWhen(true)] out GgufTensor? tensor) => _tensors.TryGetValue(name, out tensor);
+    public bool TryTensor(string name, [NotNullWhen(true)] out GgufTensor? tensor) =>
+        _tensors.TryGetValue(name, out tensor);
 
     public GgufTensor Tensor(string name) => TryTensor(name, out var tensor)
         ? tensor : throw new InvalidDataException($"{Path}: tensor {name} is missing.");
@@ -183,7 +187,8 @@ public sealed class Gguf : IDisposable
     public ReadOnlySpan<byte> Bytes(GgufTensor tensor, long from, int length)
     {
         if (from < 0 || length < 0 || from > tensor.Bytes - length)
-            throw new ArgumentOutOfRangeException(nameof(from), $"{length} bytes at {from} reach beyond tensor {tensor.Name}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(from), $"{length} bytes at {from} reach beyond tensor {tensor.Name}.");
         return _file.Slice(tensor.Offset + from, length);
     }
 
@@ -216,8 +221,9 @@ public sealed class Gguf : IDisposable
     {
         if (!_values.TryGetValue(key, out var value))
             return null;
-        return fits(value)
-            ? value : throw new InvalidDataException($"{Path}: key {key} has type {value.TypeName}, expected {expected}.");
+        if (!fits(value))
+            throw new InvalidDataException($"{Path}: key {key} has type {value.TypeName}, expected {expected}.");
+        return value;
     }
 
     private static bool IsInteger(GgufType type) =>

@@ -22,7 +22,10 @@ internal static class InspectCommand
         var file = new Argument<string>("FILE") { Description = "A GGUF model file" };
         var all = new Option<bool>("--all") { Description = "Show long texts and lists whole" };
         var json = new Option<bool>("--json") { Description = "Write JSON" };
-        var command = new Command("inspect", "Show what a model file holds: metadata, tensors, totals") { file, all, json };
+        var command = new Command("inspect", "Show what a model file holds: metadata, tensors, totals")
+        {
+            file, all, json,
+        };
         command.SetAction(result =>
         {
             using var gguf = Gguf.Open(result.GetRequiredValue(file));
@@ -65,7 +68,8 @@ internal static class InspectCommand
             foreach (var (key, type, value) in rows)
             {
                 var start = $"{Printable(key)} ({type}) = ";
-                console.Write(new Text(start + Text(gguf, value, all, Math.Max(LeastLength, console.Profile.Width - start.Length)) + "\n"));
+                var length = Math.Max(LeastLength, console.Profile.Width - start.Length);
+                console.Write(new Text(start + Text(gguf, value, all, length) + "\n"));
             }
 
             return;
@@ -88,7 +92,8 @@ internal static class InspectCommand
 
     private static Table Totals(Gguf gguf)
     {
-        var table = NewTable(("total", false), ("tensors", true), ("parameters", true), ("bytes", true), ("bits each", true));
+        var table = NewTable(
+            ("total", false), ("tensors", true), ("parameters", true), ("bytes", true), ("bits each", true));
         foreach (var group in gguf.Tensors.GroupBy(t => t.DType).OrderByDescending(g => g.Sum(t => (decimal)t.Bytes)))
             AddRow(group.Key.Name(), [.. group]);
         if (table.Rows.Count > 1)
@@ -242,7 +247,8 @@ internal static class InspectCommand
                 '\t' => shown.Append(@"\t"),
                 // Format characters too: they can reverse the direction of the rest of the line.
                 _ when char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format or
-                    UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator => shown.Append($"\\u{(int)c:x4}"),
+                    UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator =>
+                        shown.Append($"\\u{(int)c:x4}"),
                 _ => shown.Append(c),
             };
         return shown.ToString();

@@ -66,8 +66,10 @@ public sealed class InspectCommandTests : IDisposable
         Assert.Contains("GGUF version 3", lines[0]);
         Assert.Contains("2 tensors", lines[0]);
         Assert.Contains(lines, l => l.Contains(@"[red]not markup[/] \u001b[31m"));
-        Assert.Contains(lines, l => l.Contains("tokenizer.ggml.tokens") && l.Contains("string x 300") && l.Contains("\"tok0\", \"tok1\"") && l.Contains('…'));
-        Assert.Contains(lines, l => l.Contains("blk.[0].weight") && l.Contains("32 x 4") && l.Contains("Q8_0") && l.Contains("136"));
+        Assert.Contains(lines, l => l.Contains("tokenizer.ggml.tokens") && l.Contains("string x 300") &&
+            l.Contains("\"tok0\", \"tok1\"") && l.Contains('…'));
+        Assert.Contains(lines, l => l.Contains("blk.[0].weight") && l.Contains("32 x 4") && l.Contains("Q8_0") &&
+            l.Contains("136"));
         Assert.Contains(lines, l => l.Contains("all") && l.Contains("160") && l.Contains("264") && l.Contains("13.20"));
         Assert.All(lines, l => Assert.DoesNotContain('\x1b', l));
         Assert.DoesNotContain("END", string.Concat(lines));
@@ -101,7 +103,8 @@ public sealed class InspectCommandTests : IDisposable
             InspectCommand.WriteJson(gguf, writer, all);
             using var json = JsonDocument.Parse(writer.ToString());
             Assert.Equal(160, json.RootElement.GetProperty("parameters").GetInt64());
-            Assert.Equal(136, json.RootElement.GetProperty("types").GetProperty("Q8_0").GetProperty("bytes").GetInt64());
+            var q8 = json.RootElement.GetProperty("types").GetProperty("Q8_0");
+            Assert.Equal(136, q8.GetProperty("bytes").GetInt64());
             var tokens = json.RootElement.GetProperty("metadata").EnumerateArray()
                 .Single(p => p.GetProperty("key").GetString() == "tokenizer.ggml.tokens");
             Assert.Equal(300, tokens.GetProperty("count").GetInt32());
