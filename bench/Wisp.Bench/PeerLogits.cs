@@ -57,7 +57,7 @@ internal static class PeerLogits
 
     private static Command Tokens()
     {
-        var text = new Option<string?>("-p") { Description = "The text; without it, lines of hex from the standard input" };
+        var text = new Option<string?>("-p") { Description = "The text; without it, lines of hex on the input" };
         var special = new Option<bool>("--add-special") { Description = "Begin and end as the model's file says" };
         var parse = new Option<bool>("--parse-special") { Description = "Read the names of special tokens as tokens" };
         var command = new Command("peer-tokens", "Token ids by llama.cpp, of any bytes")
@@ -80,8 +80,8 @@ internal static class PeerLogits
     }
 
     private static LlamaCpp Open(ParseResult result, PeerSettings settings) =>
-        new(
-        LlamaNative.Load(PeerPackage.Folder(result.GetValue(PeerOption))), result.GetRequiredValue(ModelOption), settings);
+        new(LlamaNative.Load(PeerPackage.Folder(result.GetValue(PeerOption))),
+            result.GetRequiredValue(ModelOption), settings);
 
     private static Option<string> TokensOption() =>
         new("--tokens") { Description = "Token ids with commas", Required = true };

@@ -4,8 +4,7 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// IEEE 754 binary16 to float32 and back, many at a time: .NET offers no vector form of Half without a package, and the
-/// scalar cast costs about a nanosecond a value.
+/// IEEE 754 binary16 to float32 and back, many at a time: .NET offers no vector form of Half without a package.
 /// </summary>
 public static class Float16
 {

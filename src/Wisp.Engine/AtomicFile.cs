@@ -11,10 +11,8 @@ public static class AtomicFile
     private const PosixSignal FileSizeSignal = (PosixSignal)25; // SIGXFSZ, on Linux and macOS
 
     /// <param name="write">Fills the stream, which can seek, and need not close it.</param>
-    /// <param name="bytes">The final size where it is known: a full disk then shows before the first byte is
-    /// written.</param>
-    /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is as it
-    /// was.</exception>
+    /// <param name="bytes">The final size where it is known: a full disk then shows before anything is written.</param>
+    /// <exception cref="IOException">The disk is full or the folder read-only; the old file is as it was.</exception>
     public static void Write(string path, Action<Stream> write, long bytes = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -47,7 +45,8 @@ public static class AtomicFile
             {
                 Mode = FileMode.CreateNew,
                 Access = FileAccess.ReadWrite,
-                Share = FileShare.None, // the lock tells a file in the making from a leftover
+                // The lock tells a file in the making from a leftover, up to and over its renaming.
+                Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None,
                 BufferSize = 1 << 16,
                 PreallocationSize = bytes,
             };
@@ -64,11 +63,11 @@ public static class AtomicFile
                 {
                     written = stream.Position;
                 }
-            }
 
-            if (File.Exists(target) && !OperatingSystem.IsWindows())
-                File.SetUnixFileMode(temporary, File.GetUnixFileMode(target));
-            File.Move(temporary, target, overwrite: true);
+                if (File.Exists(target) && !OperatingSystem.IsWindows())
+                    File.SetUnixFileMode(temporary, File.GetUnixFileMode(target));
+                File.Move(temporary, target, overwrite: true);
+            }
         }
         catch (Exception e)
         {
@@ -110,15 +109,21 @@ public static class AtomicFile
     // A program that was killed leaves its temporary file behind, as large as a model. Nobody holds its lock any more.
     private static void RemoveLeftovers(string folder, string name)
     {
-        try
+        var takeAway = new FileStreamOptions
         {
-            foreach (var leftover in Directory.EnumerateFiles(folder, $".{name}.*.tmp"))
-                new FileStream(
-                    leftover, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // In the making by someone else, or not ours to delete.
-        }
+            Mode = FileMode.Open,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            Options = FileOptions.DeleteOnClose,
+        };
+        foreach (var leftover in Directory.GetFiles(folder, $".{name}.*.tmp"))
+            try
+            {
+                new FileStream(leftover, takeAway).Dispose();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // In the making by someone else, or not ours to delete.
+            }
     }
 }

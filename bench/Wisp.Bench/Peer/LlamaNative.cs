@@ -112,7 +112,7 @@ internal sealed unsafe class LlamaNative
                 Pooling: -1, Attention: -1, FlashAttention: -1, TypeK: TypeF16, TypeV: TypeF16,
             })
             throw new InvalidDataException(
-                $"{folder}: llama.cpp {version} lays out its parameters in another way than v0.5.0, the one known here.");
+                $"{folder}: llama.cpp {version} lays out its parameters in another way than v0.5.0, which is known.");
         return native;
     }
 

@@ -26,7 +26,7 @@ internal static class PeerPackage
         Directory.CreateDirectory(root);
         Console.Error.WriteLine($"fetching {Package} {Version} into {root}");
         Npm(root);
-        return Find(root) ?? throw new IOException($"{root}: npm brought no libllama; name a folder with it by --peer.");
+        return Find(root) ?? throw new IOException($"{root}: npm brought no libllama; name its folder with --peer.");
     }
 
     private static string? Find(string folder) => !Directory.Exists(folder) ? null : Directory

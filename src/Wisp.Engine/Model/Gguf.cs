@@ -201,9 +201,9 @@ public sealed class Gguf : IDisposable
             throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
                 "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
-        for (var i = 0; i < y.Length; i += Part)
+        for (var i = 0L; i < y.Length; i += Part)
         {
-            var part = y.Slice(i, Math.Min(Part, y.Length - i));
+            var part = y.Slice((int)i, (int)Math.Min(Part, y.Length - i));
             var bytes = Bytes(tensor, tensor.DType.BytesOf(i), (int)tensor.DType.BytesOf(part.Length));
             Blocks.Decode(part, bytes, tensor.DType);
         }

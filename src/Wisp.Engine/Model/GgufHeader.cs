@@ -152,16 +152,16 @@ internal sealed class GgufHeader
             var row = shape.Length == 0 ? 1 : shape[0];
             if (row % type.BlockLength() != 0)
                 throw Fault(
-                    $"tensor {name} has rows of {row} values, not in whole {type.Name()} blocks of {type.BlockLength()}.");
+                    $"tensor {name} has rows of {row} values, not whole {type.Name()} blocks of {type.BlockLength()}.");
             var offset = ULong($"offset of {name}");
             if (offset != (ulong)end)
                 throw Fault(
-                    $"tensor {name} lies at {offset}, expected {end}: each follows the last, padded to {Alignment} bytes.");
+                    $"tensor {name} lies at {offset}, expected {end}: right after the last, padded to {Alignment}.");
 
             var bytes = type.BytesOf(elements);
             if (bytes > _file.Length - end)
                 throw Fault(
-                    $"tensor {name} reaches beyond the file: {bytes} bytes at {end} of the data. Is the file cut short?");
+                    $"tensor {name} reaches beyond the file: {bytes} bytes at {end} of the data. Is it cut short?");
             _tensors.Add(new GgufTensor(name, shape, type, end, bytes));
             end = Padded(end + bytes);
         }

@@ -86,7 +86,7 @@ public sealed class GgufFuzzTests : IDisposable
         var bytes = (byte[])_valid.Clone();
         for (var i = 0; i < bytes.Length; i++)
         {
-            foreach (var value in (byte[])[0x00, 0x01, 0x7f, 0x80, 0xff])
+            foreach (var value in (byte[])[0x00, 0x7f, 0xff])
             {
                 bytes[i] = value;
                 Opens(bytes);
@@ -97,7 +97,7 @@ public sealed class GgufFuzzTests : IDisposable
     }
 
     [Fact]
-    public void Thousands_of_damaged_files_bring_nothing_but_refusals() => Flip(3_000, seed: 1);
+    public void Thousands_of_damaged_files_bring_nothing_but_refusals() => Flip(2_000, seed: 1);
 
     [Fact, Trait("cost", "slow")]
     public void A_hundred_thousand_damaged_files_bring_nothing_but_refusals() => Flip(100_000, seed: 2);
