@@ -22,7 +22,9 @@ public static class BFloat16
             bits[i] = (uint)x[i] << 16;
     }
 
-    /// <summary>Rounds to nearest even; NaNs become quiet, so that cutting their payload cannot make an infinity.</summary>
+    /// <summary>
+    /// Rounds to nearest even; NaNs become quiet, so that cutting their payload cannot make an infinity.
+    /// </summary>
     public static void Encode(Span<ushort> y, ReadOnlySpan<float> x)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Length, x.Length);

@@ -2,7 +2,8 @@ namespace Wisp.Compute;
 
 /// <summary>
 /// How a tensor's values are stored, by the number that GGUF files carry (ggml_type of ggml.h). Every type that a file
-/// may name stands here, so that it can be listed and measured; <see cref="DTypes.CanConvert"/> says which we compute with.
+/// may name stands here, so that it can be listed and measured; <see cref="DTypes.CanConvert"/> says which we compute
+/// with.
 /// </summary>
 public enum DType
 {
@@ -59,7 +60,9 @@ public static class DTypes
     /// <summary>Whether <see cref="Blocks"/> reads and writes the type.</summary>
     public static bool CanConvert(this DType type) => type is DType.F32 or DType.F16 or DType.BF16 or DType.Q8_0;
 
-    /// <summary>Whether the type holds scaled integers, which is what general.quantization_version speaks about.</summary>
+    /// <summary>
+    /// Whether the type holds scaled integers, which is what general.quantization_version speaks about.
+    /// </summary>
     public static bool IsQuantised(this DType type) => type.BlockLength() > 1;
 
     /// <summary>Bytes of a number of values, which is a whole number of blocks.</summary>
@@ -70,7 +73,8 @@ public static class DTypes
         if (length == 0)
             throw new ArgumentOutOfRangeException(nameof(type), $"{(int)type} is not a type of tensor.");
         if (values < 0 || values % length != 0)
-            throw new ArgumentException($"{values} values are no whole number of {type.Name()} blocks ({length} values).", nameof(values));
+            throw new ArgumentException(
+                $"{values} values are no whole number of {type.Name()} blocks ({length} values).", nameof(values));
         return checked(values / length * bytes);
     }
 

@@ -4,14 +4,15 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// IEEE 754 binary16 to float32 and back, many at a time: .NET offers no vector form of Half without a package, and the
-/// scalar cast costs about a nanosecond a value.
+/// IEEE 754 binary16 to float32 and back, many at a time: .NET offers no vector form of Half without a package.
 /// </summary>
 public static class Float16
 {
     private const float TwoTo112 = 5.192296858534828e33f;
 
-    /// <summary>Exact for every bit pattern; NaNs keep their payload and become quiet, as the hardware does it.</summary>
+    /// <summary>
+    /// Exact for every bit pattern; NaNs keep their payload and become quiet, as the hardware does it.
+    /// </summary>
     public static void Decode(Span<float> y, ReadOnlySpan<ushort> x)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length, y.Length);
@@ -44,8 +45,8 @@ public static class Float16
             y[i] = BitConverter.HalfToUInt16Bits((Half)x[i]);
     }
 
-    // Shifted by 13 the bits are a float whose exponent is 112 too small: multiplying by 2^112 puts normal and subnormal
-    // numbers right in one exact step. Infinity and NaN get the all-ones exponent instead.
+    // Shifted by 13 the bits are a float whose exponent is 112 too small: multiplying by 2^112 puts normal and
+    // subnormal numbers right in one exact step. Infinity and NaN get the all-ones exponent instead.
     private static Vector256<float> Widened(Vector256<uint> half)
     {
         var magnitude = half & Vector256.Create(0x7fffu);

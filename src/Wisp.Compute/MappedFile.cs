@@ -36,14 +36,18 @@ public sealed unsafe class MappedFile : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
             throw new IOException($"{path}: is a directory, a file was expected.");
-        if (!File.Exists(path))
+        var found = new FileInfo(path);
+        if (!found.Exists)
             throw new FileNotFoundException($"{path}: there is no such file.", path);
+        if (found.Length == 0) // a named pipe too, which would keep us waiting for a writer
+            throw new InvalidDataException($"{path}: the file is empty.");
 
         FileStream stream;
         try
         {
             // No buffer: nothing is read through the stream. Others may replace or delete the file meanwhile.
-            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+            const FileShare others = FileShare.Read | FileShare.Delete;
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, others, bufferSize: 0);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -54,10 +58,8 @@ public sealed unsafe class MappedFile : IDisposable
         try
         {
             var length = stream.Length;
-            if (length == 0)
-                throw new InvalidDataException($"{path}: the file is empty.");
             file = MemoryMappedFile.CreateFromFile(
-                stream, mapName: null, length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+                stream, null, length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             return new MappedFile(
                 path, file, file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read), length);
         }
@@ -65,7 +67,7 @@ public sealed unsafe class MappedFile : IDisposable
         {
             file?.Dispose();
             stream.Dispose();
-            if (e is UnauthorizedAccessException or NotSupportedException)
+            if (e is UnauthorizedAccessException or NotSupportedException or ArgumentException)
                 throw new IOException($"{path}: cannot be mapped ({e.Message}).", e);
             throw;
         }
@@ -84,7 +86,7 @@ public sealed unsafe class MappedFile : IDisposable
         // Two comparisons that cannot overflow: the product fits a long, and Length - offset is only formed once valid.
         if (offset < 0 || offset > Length || length < 0 || (long)length * Unsafe.SizeOf<T>() > Length - offset)
             throw new ArgumentOutOfRangeException(nameof(offset),
-                $"{Path}: {length} values of {Unsafe.SizeOf<T>()} bytes at {offset} reach beyond the file's {Length} bytes.");
+                $"{Path}: {length} values of {Unsafe.SizeOf<T>()} bytes at {offset} reach beyond {Length} bytes.");
         return new ReadOnlySpan<T>(_start + offset, length);
     }
 

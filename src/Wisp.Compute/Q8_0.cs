@@ -44,7 +44,8 @@ public static class Q8_0
             Vector256<float> x0 = Vector256.Create(values), x1 = Vector256.Create(values.Slice(8)),
                 x2 = Vector256.Create(values.Slice(16)), x3 = Vector256.Create(values.Slice(24));
             var top = Vector256.Max(
-                Vector256.Max(Vector256.Abs(x0), Vector256.Abs(x1)), Vector256.Max(Vector256.Abs(x2), Vector256.Abs(x3)));
+                Vector256.Max(Vector256.Abs(x0), Vector256.Abs(x1)),
+                Vector256.Max(Vector256.Abs(x2), Vector256.Abs(x3)));
             var max = 0f;
             for (var i = 0; i < Vector256<float>.Count; i++)
                 max = MathF.Max(max, top[i]);
@@ -73,6 +74,7 @@ public static class Q8_0
     private static void CheckLengths(int bytes, int values)
     {
         if (values % Length != 0 || bytes != values / Length * Bytes)
-            throw new ArgumentException($"{values} values and {bytes} bytes are not the same number of whole Q8_0 blocks.");
+            throw new ArgumentException(
+                $"{values} values and {bytes} bytes are not the same number of whole Q8_0 blocks.");
     }
 }

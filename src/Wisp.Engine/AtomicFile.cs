@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Wisp;
 
 /// <summary>
@@ -6,16 +8,19 @@ namespace Wisp;
 /// </summary>
 public static class AtomicFile
 {
+    private const PosixSignal FileSizeSignal = (PosixSignal)25; // SIGXFSZ, on Linux and macOS
+
     /// <param name="write">Fills the stream, which can seek, and need not close it.</param>
-    /// <param name="bytes">The final size where it is known: a full disk then shows before the first byte is written.</param>
-    /// <exception cref="IOException">The disk is full or the folder cannot be written; the old file is as it was.</exception>
+    /// <param name="bytes">The final size where it is known: a full disk then shows before anything is written.</param>
+    /// <exception cref="IOException">The disk is full or the folder read-only; the old file is as it was.</exception>
     public static void Write(string path, Action<Stream> write, long bytes = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
         // Renaming over a link would replace the link, not the file it stands for.
         var file = new FileInfo(path);
-        var target = file.LinkTarget is null ? file.FullName : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
+        var target = file.LinkTarget is null
+            ? file.FullName : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
         if (Directory.Exists(target))
             throw new IOException($"{path}: is a directory, a file was expected.");
         var folder = Path.GetDirectoryName(target)!;
@@ -30,13 +35,18 @@ public static class AtomicFile
         RemoveLeftovers(folder, name);
         var temporary = Path.Combine(folder, $".{name}.{Path.GetRandomFileName()}.tmp");
         var written = 0L;
+        // A file-size limit (ulimit -f) sends a signal that ends the program, unless somebody handles it: then the
+        // write fails, and is reported, like on a full disk.
+        using var limit = OperatingSystem.IsWindows()
+            ? null : PosixSignalRegistration.Create(FileSizeSignal, c => c.Cancel = true);
         try
         {
             var options = new FileStreamOptions
             {
                 Mode = FileMode.CreateNew,
                 Access = FileAccess.ReadWrite,
-                Share = FileShare.None, // the lock tells a file in the making from a leftover
+                // The lock tells a file in the making from a leftover, up to and over its renaming.
+                Share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None,
                 BufferSize = 1 << 16,
                 PreallocationSize = bytes,
             };
@@ -45,18 +55,19 @@ public static class AtomicFile
                 try
                 {
                     write(stream);
-                    stream.SetLength(stream.Position); // cuts what was reserved and not used
+                    if (stream.Length > stream.Position)
+                        stream.SetLength(stream.Position); // cuts what was reserved and not used
                     stream.Flush(flushToDisk: true);
                 }
                 finally
                 {
                     written = stream.Position;
                 }
-            }
 
-            if (File.Exists(target) && !OperatingSystem.IsWindows())
-                File.SetUnixFileMode(temporary, File.GetUnixFileMode(target));
-            File.Move(temporary, target, overwrite: true);
+                if (File.Exists(target) && !OperatingSystem.IsWindows())
+                    File.SetUnixFileMode(temporary, File.GetUnixFileMode(target));
+                File.Move(temporary, target, overwrite: true);
+            }
         }
         catch (Exception e)
         {
@@ -69,7 +80,8 @@ public static class AtomicFile
                 // The first fault is the one to report; the leftover goes with the next write.
             }
 
-            if (e is IOException or UnauthorizedAccessException)
+            // The runtime reports a file beyond the size limit as an argument of its own out of range.
+            if (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" })
                 throw new IOException(Explain(path, target, folder, Math.Max(bytes, written), e), e);
             throw;
         }
@@ -89,23 +101,29 @@ public static class AtomicFile
         }
 
         // The system's sentence ends with the temporary name, which would only puzzle.
-        var reason = e.Message.Split(" : '")[0].TrimEnd('.');
+        var reason = e is ArgumentException
+            ? "larger than a file may be here; see ulimit -f" : e.Message.Split(" : '")[0].TrimEnd('.');
         return $"{path}: could not be written ({reason}). It needs at least {needed:n0} bytes{room}. {kept}";
     }
 
     // A program that was killed leaves its temporary file behind, as large as a model. Nobody holds its lock any more.
     private static void RemoveLeftovers(string folder, string name)
     {
-        try
+        var takeAway = new FileStreamOptions
         {
-            foreach (var leftover in Directory.EnumerateFiles(folder, $".{name}.*.tmp"))
-                using (new FileStream(leftover, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose))
-                {
-                }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // In the making by someone else, or not ours to delete.
-        }
+            Mode = FileMode.Open,
+            Access = FileAccess.ReadWrite,
+            Share = FileShare.None,
+            Options = FileOptions.DeleteOnClose,
+        };
+        foreach (var leftover in Directory.GetFiles(folder, $".{name}.*.tmp"))
+            try
+            {
+                new FileStream(leftover, takeAway).Dispose();
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // In the making by someone else, or not ours to delete.
+            }
     }
 }

@@ -5,8 +5,8 @@ using Wisp.Compute;
 namespace Wisp.Model;
 
 /// <summary>
-/// A GGUF model file, mapped: its metadata by key and its tensors by name. Opening one checks the whole head, so whatever
-/// is asked for afterwards lies within the file.
+/// A GGUF model file, mapped: its metadata by key and its tensors by name. Opening one checks the whole head, so
+/// whatever is asked for afterwards lies within the file.
 /// </summary>
 public sealed class Gguf : IDisposable
 {
@@ -78,8 +78,11 @@ public sealed class Gguf : IDisposable
     public float[] GetFloats(string key) => TryGetFloats(key, out var value) ? value : throw Missing(key);
 
     /// <summary>False where the key is missing. A value of another type is a fault, here as in all getters.</summary>
-    public bool TryGetString(string key, [NotNullWhen(true)] out string? value) =>
-        (value = Find(key, "string", v => v.Type == GgufType.String) is { } found ? Text(found.Offset, out _) : null) is not null;
+    public bool TryGetString(string key, [NotNullWhen(true)] out string? value)
+    {
+        value = Find(key, "string", v => v.Type == GgufType.String) is { } found ? Text(found.Offset, out _) : null;
+        return value is not null;
+    }
 
     public bool TryGetUInt(string key, out uint value)
     {
@@ -169,7 +172,8 @@ public sealed class Gguf : IDisposable
         }
     }
 
-    public bool TryTensor(string name, [NotNullWhen(true)] out GgufTensor? tensor) => _tensors.TryGetValue(name, out tensor);
+    public bool TryTensor(string name, [NotNullWhen(true)] out GgufTensor? tensor) =>
+        _tensors.TryGetValue(name, out tensor);
 
     public GgufTensor Tensor(string name) => TryTensor(name, out var tensor)
         ? tensor : throw new InvalidDataException($"{Path}: tensor {name} is missing.");
@@ -183,7 +187,8 @@ public sealed class Gguf : IDisposable
     public ReadOnlySpan<byte> Bytes(GgufTensor tensor, long from, int length)
     {
         if (from < 0 || length < 0 || from > tensor.Bytes - length)
-            throw new ArgumentOutOfRangeException(nameof(from), $"{length} bytes at {from} reach beyond tensor {tensor.Name}.");
+            throw new ArgumentOutOfRangeException(
+                nameof(from), $"{length} bytes at {from} reach beyond tensor {tensor.Name}.");
         return _file.Slice(tensor.Offset + from, length);
     }
 
@@ -196,9 +201,9 @@ public sealed class Gguf : IDisposable
             throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
                 "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
-        for (var i = 0; i < y.Length; i += Part)
+        for (var i = 0L; i < y.Length; i += Part)
         {
-            var part = y.Slice(i, Math.Min(Part, y.Length - i));
+            var part = y.Slice((int)i, (int)Math.Min(Part, y.Length - i));
             var bytes = Bytes(tensor, tensor.DType.BytesOf(i), (int)tensor.DType.BytesOf(part.Length));
             Blocks.Decode(part, bytes, tensor.DType);
         }
@@ -216,8 +221,9 @@ public sealed class Gguf : IDisposable
     {
         if (!_values.TryGetValue(key, out var value))
             return null;
-        return fits(value)
-            ? value : throw new InvalidDataException($"{Path}: key {key} has type {value.TypeName}, expected {expected}.");
+        if (!fits(value))
+            throw new InvalidDataException($"{Path}: key {key} has type {value.TypeName}, expected {expected}.");
+        return value;
     }
 
     private static bool IsInteger(GgufType type) =>

@@ -4,12 +4,13 @@ using Wisp.Compute;
 namespace Wisp.Model;
 
 /// <summary>
-/// Reads the head of a GGUF file, versions 2 and 3, and believes nothing: every length is checked against what is left of
-/// the file before it is used, and whatever ggml's own reader refuses is refused here too.
+/// Reads the head of a GGUF file, versions 2 and 3, and believes nothing: every length is checked against what is left
+/// of the file before it is used, and whatever ggml's own reader refuses is refused here too.
 /// </summary>
 /// <remarks>
 /// Layout: 'GGUF', u32 version, i64 tensors, i64 pairs; the pairs; the tensors; padding; the data. A string is a u64
-/// length and UTF-8 bytes. Tensors follow each other in the data in the order of their list, each padded to the alignment.
+/// length and UTF-8 bytes. Tensors follow each other in the data in the order of their list, each padded to the
+/// alignment.
 /// </remarks>
 internal sealed class GgufHeader
 {
@@ -72,11 +73,14 @@ internal sealed class GgufHeader
         var tensors = Long("tensor count");
         var pairs = Long("metadata count");
         if (tensors < 0 || tensors > Math.Min(MaxTensors, Left / MinTensorBytes))
-            throw Fault($"claims {tensors} tensors, more than a file of {_file.Length} bytes can hold. It is damaged or hostile.");
+            throw TooMany($"{tensors} tensors");
         if (pairs < 0 || pairs > Math.Min(MaxPairs, Left / MinPairBytes))
-            throw Fault($"claims {pairs} metadata pairs, more than a file of {_file.Length} bytes can hold. It is damaged or hostile.");
+            throw TooMany($"{pairs} metadata pairs");
         return (tensors, pairs);
     }
+
+    private InvalidDataException TooMany(string what) =>
+        Fault($"claims {what}, more than a file of {_file.Length} bytes can hold. It is damaged or hostile.");
 
     private void ReadPairs(long count)
     {
@@ -120,7 +124,7 @@ internal sealed class GgufHeader
             throw Fault($"{key} has the unknown type {(uint)item}; the highest is {(uint)GgufType.F64} (f64).");
         var size = item == GgufType.String ? sizeof(ulong) : GgufValue.SizeOf(item); // at least, for a string
         if (count < 0 || count > MaxArrayItems || count > Left / size)
-            throw Fault($"{key} claims {count} items of type {GgufValue.NameOf(item)}, but only {Left} bytes of the file are left.");
+            throw Fault($"{key} claims {count} {GgufValue.NameOf(item)} items, but {Left} bytes of the file are left.");
 
         var start = _at;
         if (item == GgufType.String)
@@ -147,21 +151,25 @@ internal sealed class GgufHeader
                 throw Fault($"tensor {name} has the unknown type {(uint)type}.");
             var row = shape.Length == 0 ? 1 : shape[0];
             if (row % type.BlockLength() != 0)
-                throw Fault($"tensor {name} has rows of {row} values, no whole number of {type.Name()} blocks ({type.BlockLength()} values).");
+                throw Fault(
+                    $"tensor {name} has rows of {row} values, not whole {type.Name()} blocks of {type.BlockLength()}.");
             var offset = ULong($"offset of {name}");
             if (offset != (ulong)end)
-                throw Fault($"tensor {name} lies at {offset}, expected {end}: tensors follow each other, padded to {Alignment} bytes.");
+                throw Fault(
+                    $"tensor {name} lies at {offset}, expected {end}: right after the last, padded to {Alignment}.");
 
             var bytes = type.BytesOf(elements);
             if (bytes > _file.Length - end)
-                throw Fault($"tensor {name} reaches beyond the file: {bytes} bytes at {end} of the data. Is the file cut short?");
+                throw Fault(
+                    $"tensor {name} reaches beyond the file: {bytes} bytes at {end} of the data. Is it cut short?");
             _tensors.Add(new GgufTensor(name, shape, type, end, bytes));
             end = Padded(end + bytes);
         }
 
         DataOffset = Padded(_at);
         if (count > 0 && (DataOffset > _file.Length || end > _file.Length - DataOffset))
-            throw Fault($"needs {DataOffset + end} bytes for its tensors but has {_file.Length}. Is the file cut short?");
+            throw Fault(
+                $"needs {DataOffset + end} bytes for its tensors but has {_file.Length}. Is the file cut short?");
         for (var i = 0; i < _tensors.Count; i++)
             _tensors[i] = _tensors[i] with { Offset = DataOffset + _tensors[i].Offset };
     }
@@ -209,7 +217,8 @@ internal sealed class GgufHeader
     {
         var length = ULong($"length of the {what}");
         if (length > (ulong)most || length > (ulong)Left)
-            throw Fault($"a string in {what} claims {length} bytes (limit {most}), but {Left} bytes of the file are left.");
+            throw Fault(
+                $"a string in {what} claims {length} bytes (limit {most}), but {Left} bytes of the file are left.");
         return (long)length;
     }
 

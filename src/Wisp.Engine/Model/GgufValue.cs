@@ -21,8 +21,8 @@ public enum GgufType
 }
 
 /// <summary>
-/// One metadata value: what it is and where it lies. The value itself stays in the mapped file until it is asked for, so
-/// that a file of a few bytes can never make us allocate what it merely claims.
+/// One metadata value: what it is and where it lies. The value itself stays in the mapped file until it is asked for,
+/// so that a file of a few bytes can never make us allocate what it merely claims.
 /// </summary>
 /// <param name="Type">Of the value.</param>
 /// <param name="Item">Of the items of an array; otherwise the same as the type.</param>

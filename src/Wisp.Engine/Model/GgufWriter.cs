@@ -4,7 +4,9 @@ using Wisp.Compute;
 
 namespace Wisp.Model;
 
-/// <summary>Fills the values of a tensor from index <paramref name="first"/> on; called for one part after another.</summary>
+/// <summary>
+/// Fills the values of a tensor from index <paramref name="first"/> on; called for one part after another.
+/// </summary>
 public delegate void TensorSource(long first, Span<float> values);
 
 /// <summary>
@@ -42,9 +44,11 @@ public sealed class GgufWriter
     public GgufWriter AddFloat(string key, float value) =>
         Add(key, GgufType.F32, s => WriteUInt(s, BitConverter.SingleToUInt32Bits(value)));
 
-    public GgufWriter AddBool(string key, bool value) => Add(key, GgufType.Bool, s => s.WriteByte(value ? (byte)1 : (byte)0));
+    public GgufWriter AddBool(string key, bool value) =>
+        Add(key, GgufType.Bool, s => s.WriteByte(value ? (byte)1 : (byte)0));
 
-    public GgufWriter AddStrings(string key, IReadOnlyList<string> values) => AddArray(key, GgufType.String, values, WriteString);
+    public GgufWriter AddStrings(string key, IReadOnlyList<string> values) =>
+        AddArray(key, GgufType.String, values, WriteString);
 
     public GgufWriter AddInts(string key, IReadOnlyList<int> values) =>
         AddArray(key, GgufType.I32, values, (s, v) => WriteUInt(s, (uint)v));
@@ -77,7 +81,8 @@ public sealed class GgufWriter
         var bytes = Check(name, shape, type, convert: true);
         var encoded = new byte[type.BytesOf(values.Length)];
         if (encoded.Length != bytes)
-            throw new ArgumentException($"{name}: {values.Length} values do not fill the shape {string.Join(" x ", shape.ToArray())}.");
+            throw new ArgumentException(
+                $"{name}: {values.Length} values do not fill the shape {string.Join(" x ", shape.ToArray())}.");
         Blocks.Encode(encoded, values, type);
         return Add(name, shape, type, bytes, s => s.Write(encoded));
     }
@@ -102,7 +107,9 @@ public sealed class GgufWriter
         });
     }
 
-    /// <summary>Copies one tensor of another file, of whatever type, bit for bit. That file stays open until Write.</summary>
+    /// <summary>
+    /// Copies one tensor of another file, of whatever type, bit for bit. That file stays open until Write.
+    /// </summary>
     public GgufWriter AddCopy(Gguf from, GgufTensor tensor)
     {
         var shape = tensor.Shape.ToArray();
@@ -110,7 +117,8 @@ public sealed class GgufWriter
         return Add(tensor.Name, shape, tensor.DType, bytes, s => CopyBytes(s, from, tensor.Offset, tensor.Bytes));
     }
 
-    /// <exception cref="IOException">The disk is full or the folder cannot be written; an old file is as it was.</exception>
+    /// <exception cref="IOException">The disk is full or the folder cannot be written; an old file is as it
+    /// was.</exception>
     public void Write(string path)
     {
         var head = Head();
@@ -171,7 +179,8 @@ public sealed class GgufWriter
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
         if (Encoding.UTF8.GetByteCount(key) > MaxKeyBytes)
-            throw new ArgumentException($"A key of {key.Length} characters is too long; GGUF allows {MaxKeyBytes} bytes.");
+            throw new ArgumentException(
+                $"A key of {key.Length} characters is too long; GGUF allows {MaxKeyBytes} bytes.");
         if (!_keys.Add(key))
             throw new ArgumentException($"The key {key} was added before.");
         var pair = new MemoryStream();
@@ -219,7 +228,7 @@ public sealed class GgufWriter
         var row = shape.Length == 0 ? 1 : shape[0];
         if (row % type.BlockLength() != 0)
             throw new ArgumentException(
-                $"{name}: a row of {row} values is no whole number of {type.Name()} blocks ({type.BlockLength()} values).");
+                $"{name}: rows of {row} values are not whole {type.Name()} blocks of {type.BlockLength()}.");
         return type.BytesOf(elements);
     }
 

@@ -64,9 +64,11 @@ public sealed class MappedFileTests : IDisposable
     public void Files_that_cannot_be_mapped_are_named()
     {
         var missing = Path.Combine(_folder, "none.bin");
-        Assert.Contains("none.bin: there is no such file", Assert.Throws<FileNotFoundException>(() => MappedFile.Open(missing)).Message);
+        var none = Assert.Throws<FileNotFoundException>(() => MappedFile.Open(missing));
+        Assert.Contains("none.bin: there is no such file", none.Message);
         Assert.Contains("is a directory", Assert.Throws<IOException>(() => MappedFile.Open(_folder)).Message);
-        Assert.Contains("some.bin: the file is empty", Assert.Throws<InvalidDataException>(() => MappedFile.Open(FileOf())).Message);
+        var empty = Assert.Throws<InvalidDataException>(() => MappedFile.Open(FileOf()));
+        Assert.Contains("some.bin: the file is empty", empty.Message);
     }
 
     [Fact]

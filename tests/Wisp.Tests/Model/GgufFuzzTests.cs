@@ -22,7 +22,8 @@ public sealed class GgufFuzzTests : IDisposable
             .AddString("general.architecture", "qwen3").AddUInt("general.alignment", 32).AddUInt("a.n", 3)
             .AddStrings("tokenizer.ggml.tokens", ["a", "", "bc"]).AddInts("a.i", [1, 2, 3]).AddFloats("a.f", [1, 2])
             .AddBool("a.b", true).AddFloat("a.e", 1e-5f)
-            .AddTensor("x.weight", [4, 2], DType.F32, new float[8]).AddTensor("y.weight", [32, 2], DType.Q8_0, new float[64])
+            .AddTensor("x.weight", [4, 2], DType.F32, new float[8])
+            .AddTensor("y.weight", [32, 2], DType.Q8_0, new float[64])
             .AddTensor("z.bias", [3], DType.F16, new float[3])
             .Write(stream);
         _valid = stream.ToArray();
@@ -85,7 +86,7 @@ public sealed class GgufFuzzTests : IDisposable
         var bytes = (byte[])_valid.Clone();
         for (var i = 0; i < bytes.Length; i++)
         {
-            foreach (var value in (byte[])[0x00, 0x01, 0x7f, 0x80, 0xff])
+            foreach (var value in (byte[])[0x00, 0x7f, 0xff])
             {
                 bytes[i] = value;
                 Opens(bytes);
@@ -96,7 +97,7 @@ public sealed class GgufFuzzTests : IDisposable
     }
 
     [Fact]
-    public void Thousands_of_damaged_files_bring_nothing_but_refusals() => Flip(3_000, seed: 1);
+    public void Thousands_of_damaged_files_bring_nothing_but_refusals() => Flip(2_000, seed: 1);
 
     [Fact, Trait("cost", "slow")]
     public void A_hundred_thousand_damaged_files_bring_nothing_but_refusals() => Flip(100_000, seed: 2);
@@ -121,7 +122,8 @@ public sealed class GgufFuzzTests : IDisposable
                         break;
                     default: // a number of eight bytes, huge or small
                         var huge = random.NextInt64() >> random.Next(64);
-                        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(Math.Min(at, bytes.Length - 8)), random.Next(2) == 0 ? huge : -huge);
+                        at = Math.Min(at, bytes.Length - 8);
+                        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(at), random.Next(2) == 0 ? huge : -huge);
                         break;
                 }
             }
@@ -150,7 +152,8 @@ public sealed class GgufFuzzTests : IDisposable
     [Fact]
     public void Lengths_and_sizes_that_would_overflow_are_refused()
     {
-        foreach (var huge in (ulong[])[ulong.MaxValue, long.MaxValue, 1UL << 63, 1UL << 62, 1UL << 32, 1UL << 31, 1UL << 30])
+        ulong[] sizes = [ulong.MaxValue, long.MaxValue, 1UL << 63, 1UL << 62, 1UL << 32, 1UL << 31, 1UL << 30];
+        foreach (var huge in sizes)
         {
             Refused(Find("general.architecture"u8) - 8, huge); // length of a key
             Refused(Find("general.architecture"u8) + 24, huge); // length of a string
@@ -206,7 +209,8 @@ public sealed class GgufFuzzTests : IDisposable
     public void A_folder_and_a_missing_file_are_named()
     {
         Assert.Contains(_folder, Assert.Throws<IOException>(() => Gguf.Open(_folder)).Message);
-        Assert.Contains("none.gguf", Assert.Throws<FileNotFoundException>(() => Gguf.Open(Path.Combine(_folder, "none.gguf"))).Message);
+        var missing = Path.Combine(_folder, "none.gguf");
+        Assert.Contains(missing, Assert.Throws<FileNotFoundException>(() => Gguf.Open(missing)).Message);
     }
 
     private int Find(ReadOnlySpan<byte> text) => _valid.AsSpan().IndexOf(text);

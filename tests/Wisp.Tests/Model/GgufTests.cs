@@ -18,14 +18,16 @@ public sealed class GgufTests : IDisposable
     {
         var folder = GoldenFile.PathOrSkip("golden/llamacpp/gguf");
         using var index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "index.json")));
-        // Odd, not damaged: ggml takes them, and so do we. The other odd ones (an endless key, a nameless tensor) we refuse.
+        // Odd, not damaged: ggml takes them, and so do we. The other odd ones (an endless key, a nameless tensor) we
+        // refuse.
         string[] odd = ["name-63-bytes", "dims-0", "dim-zero-size", "alignment-8", "alignment-1",
             "invalid-utf8-string", "nul-in-string", "key-with-space"];
         foreach (var entry in index.RootElement.GetProperty("cases").EnumerateArray())
         {
             var name = Path.GetFileName(entry.GetProperty("file").GetString()!);
             var path = Path.Combine(folder, name);
-            if (name.StartsWith("valid-", StringComparison.Ordinal) || odd.Contains(Path.GetFileNameWithoutExtension(name)))
+            if (name.StartsWith("valid-", StringComparison.Ordinal) ||
+                odd.Contains(Path.GetFileNameWithoutExtension(name)))
                 Gguf.Open(path).Dispose();
             else
                 Assert.Contains(name, Assert.Throws<InvalidDataException>(() => Gguf.Open(path)).Message);
@@ -51,7 +53,8 @@ public sealed class GgufTests : IDisposable
                 var json = pairs[i].GetProperty("value");
                 if (value.Type == GgufType.Array)
                     Assert.Equal(json.GetProperty("elem").GetString(), GgufValue.NameOf(value.Item));
-                var items = value.Type == GgufType.Array ? json.GetProperty("items").EnumerateArray().ToArray() : [json];
+                var items = value.Type == GgufType.Array
+                    ? json.GetProperty("items").EnumerateArray().ToArray() : [json];
                 Assert.Equal(items.Select(x => Plain(x, value.Item)), gguf.Items(value));
             }
 
@@ -116,7 +119,8 @@ public sealed class GgufTests : IDisposable
         if (old.Tensors.Any(t => t.DType.IsQuantised()) && !old.Has("general.quantization_version"))
         {
             // The writer adds what llama.cpp asks of quantised files, so the heads differ by that pair alone.
-            Assert.Equal([.. old.Metadata.Select(p => p.Key), "general.quantization_version"], copy.Metadata.Select(p => p.Key));
+            string[] keys = [.. old.Metadata.Select(p => p.Key), "general.quantization_version"];
+            Assert.Equal(keys, copy.Metadata.Select(p => p.Key));
             Assert.Equal(2u, copy.GetUInt("general.quantization_version"));
             Assert.Equal(old.Alignment, copy.Alignment);
             Assert.Equal(old.RawBytes(old.DataOffset, (int)(old.Length - old.DataOffset)),
@@ -202,19 +206,22 @@ public sealed class GgufTests : IDisposable
     [Fact]
     public void A_missing_key_a_wrong_type_and_a_count_out_of_range_name_file_and_key()
     {
-        new GgufWriter().AddString("s", "x").AddInt("i", -1).AddULong("ul", 1UL << 40).AddInts("ints", [1]).Write(At("m.gguf"));
+        new GgufWriter().AddString("s", "x").AddInt("i", -1).AddULong("ul", 1UL << 40).AddInts("ints", [1])
+            .Write(At("m.gguf"));
         using var gguf = Gguf.Open(At("m.gguf"));
         Message("m.gguf: key nope is missing", () => gguf.GetString("nope"));
         Message("m.gguf: key s has type string, expected u32", () => gguf.GetUInt("s"));
         Message("m.gguf: key ints has type array of i32, expected string", () => gguf.GetString("ints"));
-        Message("m.gguf: key ints has type array of i32, expected array of string", () => gguf.TryGetStrings("ints", out _));
+        Message("m.gguf: key ints has type array of i32, expected array of string",
+            () => gguf.TryGetStrings("ints", out _));
         Message("m.gguf: key i is -1, expected 0 to", () => gguf.GetUInt("i"));
         Message("m.gguf: key ul is 1099511627776, expected 0 to", () => gguf.GetUInt("ul"));
         Message("m.gguf: tensor t is missing", () => gguf.Tensor("t"));
         Assert.False(gguf.TryGetUInt("nope", out _));
         Assert.False(gguf.TryGetFloats("nope", out _));
 
-        static void Message(string expected, Action act) => Assert.Contains(expected, Assert.Throws<InvalidDataException>(act).Message);
+        static void Message(string expected, Action act) =>
+            Assert.Contains(expected, Assert.Throws<InvalidDataException>(act).Message);
     }
 
     [Fact]
@@ -222,7 +229,8 @@ public sealed class GgufTests : IDisposable
     {
         using var gguf = Gguf.Open(GoldenFile.PathOrSkip("golden/llamacpp/models/llama-q4_k.gguf"));
         var tensor = gguf.Tensors.First(t => t.DType == DType.Q4_K);
-        var message = Assert.Throws<InvalidDataException>(() => gguf.ReadFloats(tensor, new float[tensor.Elements])).Message;
+        var y = new float[tensor.Elements];
+        var message = Assert.Throws<InvalidDataException>(() => gguf.ReadFloats(tensor, y)).Message;
         Assert.Contains("llama-q4_k.gguf", message);
         Assert.Contains("Q4_K", message);
     }
