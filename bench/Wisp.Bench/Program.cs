@@ -1,1 +1,16 @@
-return 0;
+using System.CommandLine;
+using Wisp.Bench;
+
+var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
+foreach (var command in PeerLogits.Commands())
+    root.Add(command);
+
+try
+{
+    return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (Exception e) when (e is IOException or InvalidDataException or ArgumentException or InvalidOperationException)
+{
+    Console.Error.WriteLine(e.Message);
+    return 1;
+}

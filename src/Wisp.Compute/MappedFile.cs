@@ -1,0 +1,102 @@
+using System.IO.MemoryMappedFiles;
+using System.Runtime.CompilerServices;
+
+namespace Wisp.Compute;
+
+/// <summary>
+/// A file of any size, mapped read-only: the pages come in when they are touched, and processes share them. Every slice
+/// is checked against the length the file had when it was opened.
+/// </summary>
+/// <remarks>
+/// A slice lives as long as the mapping: reading one after Dispose is an access violation, and so is cutting the file
+/// short under a running program. Writers therefore replace files by renaming and never shorten them in place.
+/// </remarks>
+public sealed unsafe class MappedFile : IDisposable
+{
+    private readonly MemoryMappedFile _file;
+    private readonly MemoryMappedViewAccessor _view;
+    private byte* _start;
+
+    private MappedFile(string path, MemoryMappedFile file, MemoryMappedViewAccessor view, long length)
+    {
+        (Path, _file, _view, Length) = (path, file, view, length);
+        view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+        _start += view.PointerOffset;
+    }
+
+    public string Path { get; }
+
+    /// <summary>Bytes in the file.</summary>
+    public long Length { get; }
+
+    /// <exception cref="IOException">There is no such file, it is a directory, or it may not be read.</exception>
+    /// <exception cref="InvalidDataException">The file is empty.</exception>
+    public static MappedFile Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path))
+            throw new IOException($"{path}: is a directory, a file was expected.");
+        var found = new FileInfo(path);
+        if (!found.Exists)
+            throw new FileNotFoundException($"{path}: there is no such file.", path);
+        if (found.Length == 0) // a named pipe too, which would keep us waiting for a writer
+            throw new InvalidDataException($"{path}: the file is empty.");
+
+        FileStream stream;
+        try
+        {
+            // No buffer: nothing is read through the stream. Others may replace or delete the file meanwhile.
+            const FileShare others = FileShare.Read | FileShare.Delete;
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, others, bufferSize: 0);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"{path}: may not be read ({e.Message}).", e);
+        }
+
+        MemoryMappedFile? file = null;
+        try
+        {
+            var length = stream.Length;
+            file = MemoryMappedFile.CreateFromFile(
+                stream, null, length, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            return new MappedFile(
+                path, file, file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read), length);
+        }
+        catch (Exception e)
+        {
+            file?.Dispose();
+            stream.Dispose();
+            if (e is UnauthorizedAccessException or NotSupportedException or ArgumentException)
+                throw new IOException($"{path}: cannot be mapped ({e.Message}).", e);
+            throw;
+        }
+    }
+
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie within the file.</exception>
+    public ReadOnlySpan<byte> Slice(long offset, int length) => Slice<byte>(offset, length);
+
+    /// <summary>Little-endian values from a byte offset on, which need not be a multiple of their size.</summary>
+    /// <param name="length">Number of values, not of bytes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range does not lie within the file.</exception>
+    public ReadOnlySpan<T> Slice<T>(long offset, int length)
+        where T : unmanaged
+    {
+        ObjectDisposedException.ThrowIf(_start is null, this);
+        // Two comparisons that cannot overflow: the product fits a long, and Length - offset is only formed once valid.
+        if (offset < 0 || offset > Length || length < 0 || (long)length * Unsafe.SizeOf<T>() > Length - offset)
+            throw new ArgumentOutOfRangeException(nameof(offset),
+                $"{Path}: {length} values of {Unsafe.SizeOf<T>()} bytes at {offset} reach beyond {Length} bytes.");
+        return new ReadOnlySpan<T>(_start + offset, length);
+    }
+
+    public void Dispose()
+    {
+        if (_start is null)
+            return;
+        _start = null;
+        _view.SafeMemoryMappedViewHandle.ReleasePointer();
+        _view.Dispose();
+        _file.Dispose();
+    }
+}
