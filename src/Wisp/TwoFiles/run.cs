@@ -412,13 +412,12 @@ internal sealed class Sampler(double temperature, int topK, double topP, double 
         if (temperature == 0)
             return best.First();
         int[] ids = [.. best.Take(topK > 0 ? topK : logits.Length)];
-        var p = Matrix.Softmax([.. ids.Select(id => logits[id])]);
-        var kept = 1;
+        var (p, kept, max) = (Matrix.Softmax([.. ids.Select(id => logits[id])]), 1, logits[ids[0]]);
         for (double sum = p[0]; kept < p.Length && (topP == 1 || sum < topP) && p[kept] >= minP * p[0]; kept++)
             sum += p[kept];
 
         ids = [.. ids.Take(kept).Order()];
-        p = Matrix.Softmax([.. ids.Select(id => (float)(logits[id] / temperature))]);
+        p = Matrix.Softmax([.. ids.Select(id => (float)((logits[id] - max) / temperature))]);
         var (die, i) = (Roll(), 0);
         while (i + 1 < kept && (die -= p[i]) >= 0)
             i++;
