@@ -9,10 +9,11 @@ internal static class Terminal
     /// <summary>A console over a command's output: <c>Terminal.On(parse.InvocationConfiguration.Output)</c>.</summary>
     public static IAnsiConsole On(TextWriter writer)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
-        // Nobody wraps a file: in a pipe the reader chooses the width.
-        if (!console.Profile.Out.IsTerminal)
-            console.Profile.Width = 100;
+        var output = new AnsiConsoleOutput(writer);
+        if (output.IsTerminal)
+            return AnsiConsole.Create(new AnsiConsoleSettings { Out = output });
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = output, Ansi = AnsiSupport.No });
+        console.Profile.Width = 100; // whatever the terminal has that the program was started from
         return console;
     }
 

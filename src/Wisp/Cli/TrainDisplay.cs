@@ -126,8 +126,8 @@ internal sealed class TrainDisplay(
     {
         var width = _area.Width;
         var head = new Paint().Add("step ", Glyphs.Label).Add(Human.Count(step.Step)).Add($" of {Human.Count(totalSteps)}", Glyphs.Label).Add("  ");
-        var percent = $"{Part(step),4:0 %}".Replace("%", "%", StringComparison.Ordinal);
-        head.Bar(Part(step), Math.Max(4, width - head.Width - percent.Length - 1), _unicode).Add(" " + percent);
+        var percent = $"{100 * Part(step),4:0} %";
+        head.Bar(Part(step), Math.Max(4, width - head.Width - percent.Length), _unicode).Add(percent);
 
         var loss = new Paint().Add("loss ", Glyphs.Label).Add(_lossWeight > 0 ? $"{_lossMean / _lossWeight:0.000}  " : "not finite  ");
         loss.Add(Glyphs.Sparkline(Losses(), width - loss.Width, _unicode), Glyphs.Accent);
