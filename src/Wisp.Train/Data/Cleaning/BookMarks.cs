@@ -42,7 +42,7 @@ internal static partial class BookMarks
         text = Reference().Replace(text, _ => Counted("", ref count));
         text = Ligature().Replace(text, m => Counted(m.Groups[1].Value, ref count));
         text = Emphasis().Replace(text, m => Counted(m.Groups[2].Value, ref count));
-        text = text.Replace("_", "").Replace("¶", "").Replace("·", "");
+        text = text.Replace("_", "").Replace("¶", "").Replace("·", "").Replace("|", "");
         removed = count;
         return text;
     }
@@ -86,8 +86,9 @@ internal static partial class BookMarks
         @"Copyright|Entered at|End of|Cover|Written about|All rights)", RegexOptions.IgnoreCase)]
     private static partial Regex Opening();
 
-    // [12], [A], [*], {12}, {p0.jpg}, (12) never: people write that.
-    [GeneratedRegex(@"[ ]?\[(?:\d{1,4}|[A-Za-z]|\*{1,3}|[A-Za-z]?\d{1,3}[A-Za-z]?)\]|[ ]?\{(?:\d{1,4}|[A-Za-z]?\d{1,4}[A-Za-z]?|[^{}\n]{0,80}\.jpg)\}|(?<=[\w.,;:!?""'])\*{1,3}(?!\*)|</?(?:pre|b|i|p|br|hr)\s*/?>")]
+    // word[12], [A], [*], {12}, {p0.jpg}; (12) never: people write that. At the beginning of a line it opens a footnote,
+    // which has to be seen as one later.
+    [GeneratedRegex(@"(?<=\S ?)\[(?:\d{1,4}|[A-Za-z]|\*{1,3}|[A-Za-z]?\d{1,3}[A-Za-z]?)\]|(?<=\S ?)\{(?:\d{1,4}|[A-Za-z]?\d{1,4}[A-Za-z]?|[^{}\n]{0,80}\.jpg)\}|(?<=[\w.,;:!?""'])\*{1,3}(?!\*)|</?(?:pre|b|i|p|br|hr)\s*/?>")]
     private static partial Regex Reference();
 
     [GeneratedRegex(@"\[(oe|ae|OE|AE|Oe|Ae)\]")]

@@ -99,7 +99,7 @@ internal static partial class BookMatter
 
     private static void TrimFront(List<BookBlock> blocks)
     {
-        var first = blocks.FindIndex(block => block.IsSolidProse && !Publisher().IsMatch(block.Head));
+        var first = blocks.FindIndex(block => block.IsSolidProse && !IsImprint(block));
         if (first > 0)
             blocks.RemoveRange(0, BeginningOfChapter(blocks, first));
     }
@@ -107,10 +107,10 @@ internal static partial class BookMatter
     /// <summary>From the first long paragraph back over the short ones before it to the heading of the chapter.</summary>
     private static int BeginningOfChapter(List<BookBlock> blocks, int prose)
     {
-        const int Reach = 15;
+        const int Reach = 80; // a chapter may open with much short talk
         var start = prose;
         while (start > 0 && prose - start < Reach && !blocks[start - 1].IsHeadingLike && blocks[start - 1].Kind == BlockKind.Prose &&
-            !Publisher().IsMatch(blocks[start - 1].Head))
+            !IsImprint(blocks[start - 1]))
             start--;
         // Titles may follow the number of a chapter, so a number is looked for a little further back.
         for (var i = start - 1; i >= Math.Max(0, start - 3) && blocks[i].IsHeadingLike; i--)
@@ -119,10 +119,13 @@ internal static partial class BookMatter
                 return i;
         }
 
-        return start > 0 && blocks[start - 1].Kind == BlockKind.Title && !Publisher().IsMatch(blocks[start - 1].Head)
+        return start > 0 && blocks[start - 1].Kind == BlockKind.Title && !IsImprint(blocks[start - 1])
             ? start - 1
             : start;
     }
+
+    private static bool IsImprint(BookBlock block) =>
+        Imprint().IsMatch(block.Head) || (block.Kind != BlockKind.Prose && TitlePage().IsMatch(block.Head));
 
     private static bool IsSpeech(string text) => text[0] is '"' or '\'' && text[^1] is '"' or '\'';
 
@@ -144,15 +147,15 @@ internal static partial class BookMatter
         RegexOptions.IgnoreCase)]
     private static partial Regex ListHeading();
 
-    [GeneratedRegex(@"^\W*(?:(?:the |author'?s |editor'?s |publisher'?s |translator'?s )?(?:preface|foreword|introduction|introductory(?: note)?|" +
-        @"dedication|note|advertisement|biographical .*|acknowledge?ments?)(?: to .*)?|to (?:the|my) readers?)\W*$", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^\W*(?:(?:the |author'?s |editor'?s |publisher(?:'s|s'|s)? |translator'?s )?(?:preface|foreword|introduction|introductory(?: note)?|" +
+        @"dedication|note|advertisement|biograph.*|about the author.*|acknowledge?ments?)(?: to .*)?|to (?:the|my) readers?)\W*$", RegexOptions.IgnoreCase)]
     private static partial Regex PrefaceHeading();
 
     // "[3] He means ..." and "* He means ...", at the beginning of a paragraph.
     [GeneratedRegex(@"^(?:\[(?:\d{1,4}|[A-Z]|\*+|Footnote\b.*?)\]|\{\d{1,4}\}|\*{1,3} ?(?=[A-Z""])|\(\d{1,3}\) _?[A-Z])")]
     private static partial Regex FootnoteText();
 
-    [GeneratedRegex(@"\b(?:postpaid|12mo|8vo|(?:bound|handsome) .{0,20}cloth|cloth[,.:;]? (?:gilt|bound|illustrated|extra|\$)|grosset (?:&|and) dunlap|" +
+    [GeneratedRegex(@"\b(?:postpaid|(?:12|16|18|24)mo|8vo|worth \$|printed by|(?:bound|handsome) .{0,20}cloth|cloth[,.:;]? (?:gilt|bound|illustrated|extra|\$)|grosset (?:&|and) dunlap|" +
         @"a\. ?l\. burt|hurst (?:&|and) co|saalfield|m\. ?a\. donohue|donohue (?:&|and)|porter (?:&|and) coates|henry t\. coates|winston co|" +
         @"barse (?:&|and) hopkins|cupples (?:&|and) leon|houghton,? mifflin|charles scribner|macmillan (?:and|&) co|little,? brown,? (?:and|&)|" +
         @"roberts brothers|longmans|l\. ?c\. page|per volume|price,? (?:only )?(?:\$|\d+ cents|one dollar|net)|\d+ cents (?:each|per)|" +
@@ -161,8 +164,13 @@ internal static partial class BookMatter
         RegexOptions.IgnoreCase)]
     private static partial Regex Advertisement();
 
-    [GeneratedRegex(@"\b(?:copyright|publish(?:ed|ers|ing)|printed|illustrat(?:ed|ions) by|author of|all rights|edition|translated|edited by|" +
-        @"company|& co|and co\.|new york|boston|philadelphia|chicago|reprinted|scribner|macmillan|transcrib|images of the original|archive\.org)\b|" +
+    [GeneratedRegex(@"\b(?:copyright|publish(?:ed by|ers|ing co)|printed (?:by|in)|illustrat(?:ed|ions) by|author of|all rights|" +
+        @"translated (?:from|by)|edited\b.{0,20} by|reprinted|stereotyp|transcrib|images of the original|archive\.org|on-?line)\b",
+        RegexOptions.IgnoreCase)]
+    private static partial Regex Imprint();
+
+    // What a title page says and a paragraph may say, too.
+    [GeneratedRegex(@"\b(?:edition|company|& co|and co\.|& sons?|limited|ltd|new york|boston|philadelphia|chicago|london:?)\b|" +
         @"^\W*by\b|^\W*(?:18|19)\d\d\W*$|\bto\b.{0,40}\bdedicat", RegexOptions.IgnoreCase)]
-    private static partial Regex Publisher();
+    private static partial Regex TitlePage();
 }
