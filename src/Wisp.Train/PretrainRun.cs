@@ -157,7 +157,7 @@ public sealed class PretrainRun : IDisposable
         foreach (var prompt in _habits.SamplePrompts)
         {
             session.Clear();
-            var sampler = new Sampler(Sampling.Default, seed: 1, _plan.Vocabulary);
+            var sampler = new Sampler(new Sampling(), seed: 1, _plan.Vocabulary);
             int[] ids = [.. Generation.Tokens(
                 session, sampler, Generation.Prompt(_corpus.Tokenizer, prompt), _habits.SampleTokens, _corpus.Tokenizer.EndOfText)];
             Record(record, new SampleRecord(Step, prompt, _corpus.Tokenizer.DecodeText(ids)));
