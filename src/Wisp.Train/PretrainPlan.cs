@@ -52,7 +52,7 @@ public sealed record PretrainPlan
     public double MuonRate { get; init; } = 0.02;
 
     /// <summary>Peak learning rate of AdamW.</summary>
-    public double AdamRate { get; init; } = 0.003;
+    public double AdamRate { get; init; } = 0.01;
 
     /// <summary>Decoupled decay of block matrices, times the rate of the step.</summary>
     public double WeightDecay { get; init; } = 0.1;

@@ -11,6 +11,9 @@ internal static class WispCommand
     {
         var root = new RootCommand("Language models as two files, trained and run from nothing, offline.")
         {
+            RunCommand.Create(),
+            RunCommand.CreateDream(),
+            InspectCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
