@@ -6,7 +6,9 @@ public enum OnInvalidUtf8
     /// <summary>Stop and name the file and the offset.</summary>
     Refuse,
 
-    /// <summary>Put U+FFFD in place of each damaged sequence.</summary>
+    /// <summary>
+    /// Put U+FFFD in place of each damaged sequence. A JSON line with half a surrogate pair escaped is left out, though.
+    /// </summary>
     Replace,
 
     /// <summary>Leave the document out and count it.</summary>

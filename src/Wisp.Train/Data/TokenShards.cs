@@ -70,6 +70,7 @@ public sealed class TokenShards : IDisposable
 
     public ReadOnlySpan<ushort> Tokens(long start, int count)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start + count, TokenCount);
         return _file.Slice<ushort>(HeaderBytes + start * TokenBytes, count);
     }

@@ -39,9 +39,9 @@ internal static partial class BookMarks
     {
         var count = 0;
         text = RemoveBracketed(text, ref count);
+        text = Emphasis().Replace(text, m => Counted(m.Groups[2].Value, ref count));
         text = Reference().Replace(text, _ => Counted("", ref count));
         text = Ligature().Replace(text, m => Counted(m.Groups[1].Value, ref count));
-        text = Emphasis().Replace(text, m => Counted(m.Groups[2].Value, ref count));
         text = text.Replace("_", "").Replace("¶", "").Replace("·", "").Replace("|", "");
         removed = count;
         return text;
@@ -88,7 +88,7 @@ internal static partial class BookMarks
 
     // word[12], [A], [*], {12}, {p0.jpg}; (12) never: people write that. At the beginning of a line it opens a footnote,
     // which has to be seen as one later.
-    [GeneratedRegex(@"(?<=\S ?)\[(?:\d{1,4}|[A-Za-z]|\*{1,3}|[A-Za-z]?\d{1,3}[A-Za-z]?)\]|(?<=\S ?)\{(?:\d{1,4}|[A-Za-z]?\d{1,4}[A-Za-z]?|[^{}\n]{0,80}\.jpg)\}|(?<=[\w.,;:!?""'])\*{1,3}(?!\*)|</?(?:pre|b|i|p|br|hr)\s*/?>")]
+    [GeneratedRegex(@"(?<=\S ?)\[(?:\d{1,4}|[A-Za-z]|\*{1,3}|[A-Za-z]?\d{1,3}[A-Za-z]?)\]|(?<=\S ?)\{(?:\d{1,4}|[A-Za-z]?\d{1,4}[A-Za-z]?|[^{}\n]{0,80}\.jpg)\}|(?<=[\w.,;:!?""'])\*{1,3}(?![\w*])|</?(?:pre|b|i|p|br|hr)\s*/?>")]
     private static partial Regex Reference();
 
     [GeneratedRegex(@"\[(oe|ae|OE|AE|Oe|Ae)\]")]

@@ -84,7 +84,8 @@ public sealed class TokenShardsTests : IDisposable
         for (var d = 0; d < documents.Count; d++)
         {
             Assert.Equal(documents[d].Text.Length, counts[d]);
-            Assert.Equal(documents[d].Text.ToArray().Select(b => (ushort)b), shards.Tokens(shards.Start(d) + 1, counts[d]).ToArray());
+            var tokens = shards.Tokens(shards.Start(d) + 1, counts[d]);
+            Assert.False(tokens.ContainsAnyExcept((ushort)('a' + d % 26)), $"document {d}");
         }
     }
 
@@ -108,7 +109,7 @@ public sealed class TokenShardsTests : IDisposable
         var whole = File.ReadAllBytes(_folder["a.tokens"]);
         var random = new Random(4);
         var refused = 0;
-        for (var n = 0; n < 3000; n++)
+        for (var n = 0; n < 1000; n++)
         {
             var damaged = whole.ToArray();
             var at = random.Next(damaged.Length);
@@ -128,7 +129,7 @@ public sealed class TokenShardsTests : IDisposable
             }
         }
 
-        Assert.InRange(refused, 300, 3000);
+        Assert.InRange(refused, 100, 1000);
     }
 
     private static void ReadAll(TokenShards shards)
