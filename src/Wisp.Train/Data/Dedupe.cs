@@ -9,12 +9,14 @@ namespace Wisp.Train.Data;
 /// every five words in a row: J = |A ∩ B| / |A ∪ B| ≥ threshold makes the later one a duplicate.
 /// </summary>
 /// <remarks>
-/// <para>Signatures: Broder 1997, "On the resemblance and containment of documents". The least value of a random hash over
-/// a set agrees between two sets with probability J, so 120 of them estimate J with a deviation of √(J(1-J)/120) ≤ 0.046.</para>
-/// <para>Candidates: Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", section 3.4. The signature is cut into
-/// b = 30 bands of r = 4 values; two texts meet in a bucket when a whole band agrees, with probability 1 - (1 - J^r)^b:
-/// J = 0.1: 0.003, 0.3: 0.22, 0.5: 0.86, 0.6: 0.984, 0.7: 0.9997, 0.8: 0.9999999. So at the default threshold of 0.8 nothing
-/// is missed, and what meets by chance is settled by the true J of the two texts. Below 0.6 duplicates would be missed.</para>
+/// <para>Signatures: Broder 1997, "On the resemblance and containment of documents". The least value of a random hash
+/// over a set agrees between two sets with probability J, so 120 of them estimate J with a deviation of √(J(1-J)/120) ≤
+/// 0.046.</para>
+/// <para>Candidates: Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", section 3.4. The signature is cut
+/// into b = 30 bands of r = 4 values; two texts meet in a bucket when a whole band agrees, with probability 1 - (1 -
+/// J^r)^b: J = 0.1: 0.003, 0.3: 0.22, 0.5: 0.86, 0.6: 0.984, 0.7: 0.9997, 0.8: 0.9999999. So at the default threshold
+/// of 0.8 nothing is missed, and what meets by chance is settled by the true J of the two texts. Below 0.6 duplicates
+/// would be missed.</para>
 /// </remarks>
 public sealed class Dedupe
 {
@@ -23,7 +25,8 @@ public sealed class Dedupe
     internal const int SignatureLength = Bands * RowsOfBand;
     private const int ShingleWords = 5;
 
-    // Four deviations of the estimate at J = 0.5, its widest: a pair that looks this much too different is not compared.
+    // Four deviations of the estimate at J = 0.5, its widest: a pair that looks this much too different is not
+    // compared.
     private const double EstimateSlack = 0.18;
 
     private readonly double _threshold;
@@ -133,8 +136,8 @@ public sealed class Dedupe
     }
 
     /// <summary>
-    /// The sorted set of hashes of five words in a row (of all words, where there are fewer), and a hash of all words in
-    /// order. A word is a run of letters and digits, in lower case; what is between words does not count.
+    /// The sorted set of hashes of five words in a row (of all words, where there are fewer), and a hash of all words
+    /// in order. A word is a run of letters and digits, in lower case; what is between words does not count.
     /// </summary>
     private static ulong[] Shingles(ReadOnlySpan<byte> text, out UInt128 words)
     {
@@ -154,7 +157,8 @@ public sealed class Dedupe
 
             var word = 0xCBF29CE484222325; // FNV-1a, mixed below
             for (; at < text.Length && IsWordByte(text[at]); at++)
-                word = (word ^ (ulong)(text[at] is >= (byte)'A' and <= (byte)'Z' ? text[at] | 0x20 : text[at])) * 0x100000001B3;
+                word = (word ^ (ulong)(text[at] is >= (byte)'A' and <= (byte)'Z'
+                    ? text[at] | 0x20 : text[at])) * 0x100000001B3;
             last[count++ % ShingleWords] = Mix(word);
             BinaryPrimitives.WriteUInt64LittleEndian(pending[pendingBytes..], word);
             pendingBytes = (pendingBytes + sizeof(ulong)) % pending.Length;

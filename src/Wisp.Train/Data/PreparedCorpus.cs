@@ -10,7 +10,8 @@ public sealed record CorpusSummary(
     /// <summary>One line for each thing that a user should know, for a terminal or a report.</summary>
     public IEnumerable<string> Describe()
     {
-        yield return $"read {DocumentsRead:n0} documents, {Size(BytesRead)}, from {Files:n0} {(Files == 1 ? "file" : "files")}";
+        yield return $"read {DocumentsRead:n0} documents, {Size(BytesRead)}, from {Files:n0} " +
+            $"{(Files == 1 ? "file" : "files")}";
         foreach (var entry in Skipped.Entries)
             yield return $"skipped {Text(entry)}";
         foreach (var entry in Dropped.Entries)
@@ -31,7 +32,9 @@ public sealed record CorpusSummary(
     };
 }
 
-/// <summary>Clean documents of both sides of the split, in memory: what tokenizers are trained on and shards are made of.</summary>
+/// <summary>
+/// Clean documents of both sides of the split, in memory: what tokenizers are trained on and shards are made of.
+/// </summary>
 /// <param name="Fingerprint">SHA-256 of the options and of the names, sizes and dates of the inputs, in hex.</param>
 public sealed record PreparedCorpus(
     IReadOnlyList<Document> Train, IReadOnlyList<Document> HeldOut, CorpusSummary Summary, string Fingerprint)
@@ -43,7 +46,8 @@ public sealed record PreparedCorpus(
 
 /// <summary>The token files of a corpus, opened, with the manifest of what is in them.</summary>
 /// <param name="Reused">They were there already, made from the same inputs.</param>
-public sealed record TokenisedCorpus(TokenShards Train, TokenShards HeldOut, Manifest Manifest, bool Reused) : IDisposable
+public sealed record TokenisedCorpus(TokenShards Train, TokenShards HeldOut, Manifest Manifest,
+    bool Reused) : IDisposable
 {
     public void Dispose()
     {

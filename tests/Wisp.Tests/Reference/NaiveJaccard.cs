@@ -25,7 +25,9 @@ internal static class NaiveJaccard
 
     private static HashSet<string> Shingles(string text)
     {
-        var words = new string([.. text.Select(c => char.IsAsciiLetterOrDigit(c) || c >= 0x80 ? char.ToLowerInvariant(c) : ' ')])
+        var words =
+            new string([.. text.Select(c =>
+            char.IsAsciiLetterOrDigit(c) || c >= 0x80 ? char.ToLowerInvariant(c) : ' ')])
             .Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words.Length is > 0 and < 5)
             return [string.Join(' ', words)];

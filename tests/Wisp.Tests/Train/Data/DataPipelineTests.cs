@@ -24,19 +24,22 @@ public sealed class DataPipelineTests : IDisposable
         Fill();
         var corpus = DataPipeline.Prepare(Options());
         using var data = DataPipeline.Tokenise(corpus, _bytes, _folder["out"]);
-        foreach (var (documents, shards, split) in new[] { (corpus.Train, data.Train, Manifest.Train), (corpus.HeldOut, data.HeldOut, Manifest.HeldOut) })
+        foreach (var (documents, shards, split) in new[] { (corpus.Train, data.Train, Manifest.Train),
+            (corpus.HeldOut, data.HeldOut, Manifest.HeldOut) })
         {
             Assert.NotEmpty(documents);
             var lines = data.Manifest.Lines.Where(line => line.Split == split).ToList();
             Assert.Equal((documents.Count, documents.Count), (shards.DocumentCount, lines.Count));
             for (var d = 0; d < documents.Count; d++)
             {
-                Assert.Equal(documents[d].Text.ToArray(), shards.Tokens(shards.Start(d) + 1, shards.Length(d)).ToArray().Select(t => (byte)t));
+                Assert.Equal(documents[d].Text.ToArray(),
+                    shards.Tokens(shards.Start(d) + 1, shards.Length(d)).ToArray().Select(t => (byte)t));
                 Assert.Equal((documents[d].Source, shards.RawLength(d)), (lines[d].Source, lines[d].Bytes));
             }
         }
 
-        Assert.DoesNotContain(data.Manifest.Lines, line => Path.IsPathRooted(line.Source) || line.Source.Contains(_folder.Path));
+        Assert.DoesNotContain(data.Manifest.Lines, line =>
+            Path.IsPathRooted(line.Source) || line.Source.Contains(_folder.Path));
         Assert.Equal(["data.json", "heldout.tokens", "manifest.jsonl", "train.tokens"],
             Directory.GetFiles(_folder["out"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
@@ -70,7 +73,8 @@ public sealed class DataPipelineTests : IDisposable
         var corpus = DataPipeline.Prepare(Options());
         foreach (var heldOut in corpus.HeldOut)
             Assert.All(corpus.Train, train => Assert.InRange(NaiveJaccard.Of(Text(train), Text(heldOut)), 0, 0.5));
-        Assert.True(corpus.Summary.Dropped.Count("near duplicates") > 0 && corpus.Summary.Dropped.Count("exact duplicates") > 0);
+        Assert.True(corpus.Summary.Dropped.Count("near duplicates") > 0 &&
+            corpus.Summary.Dropped.Count("exact duplicates") > 0);
     }
 
     [Fact]
@@ -80,8 +84,10 @@ public sealed class DataPipelineTests : IDisposable
         for (var pair = 0; pair < 60; pair++)
         {
             var shared = Story(pair * 3);
-            _folder.Put($"in/{pair:00}-first.txt", Encoding.UTF8.GetBytes($"CHAPTER I\n\n{shared}\n\nCHAPTER II\n\n{Story(pair * 3 + 1)}"));
-            _folder.Put($"in/{pair:00}-second.txt", Encoding.UTF8.GetBytes($"CHAPTER I\n\n{shared}\n\nCHAPTER II\n\n{Story(pair * 3 + 2)}"));
+            _folder.Put($"in/{pair:00}-first.txt",
+                Encoding.UTF8.GetBytes($"CHAPTER I\n\n{shared}\n\nCHAPTER II\n\n{Story(pair * 3 + 1)}"));
+            _folder.Put($"in/{pair:00}-second.txt",
+                Encoding.UTF8.GetBytes($"CHAPTER I\n\n{shared}\n\nCHAPTER II\n\n{Story(pair * 3 + 2)}"));
         }
 
         var corpus = DataPipeline.Prepare(Options() with { Cleaning = CleaningOptions.Books });
@@ -144,7 +150,8 @@ public sealed class DataPipelineTests : IDisposable
     public void More_text_than_the_limit_is_an_error()
     {
         Fill();
-        var error = Assert.Throws<InvalidDataException>(() => DataPipeline.Prepare(Options() with { MaxTextBytes = 50_000 }));
+        var error = Assert.Throws<InvalidDataException>(() =>
+            DataPipeline.Prepare(Options() with { MaxTextBytes = 50_000 }));
         Assert.Contains("kept in memory", error.Message);
     }
 
@@ -179,12 +186,14 @@ public sealed class DataPipelineTests : IDisposable
         _folder.Put("in/again.md", Encoding.UTF8.GetBytes(Story(7)));
         _folder.Put("in/nearly.md", Encoding.UTF8.GetBytes(Story(8).Replace("aba ", "abb ") + "and so on"));
         _folder.Put("in/lines.jsonl", Encoding.UTF8.GetBytes(
-            string.Concat(Enumerable.Range(40, 40).Select(i => $"{{\"id\":{i},\"text\":\"{Story(i).Replace("\n", "\\n")}\"}}\n"))));
+            string.Concat(Enumerable.Range(40, 40)
+                .Select(i => $"{{\"id\":{i},\"text\":\"{Story(i).Replace("\n", "\\n")}\"}}\n"))));
         using var file = File.Create(_folder["in/more.tar.zst"]);
         using var packed = new CompressionStream(file, 1);
         using var tar = new TarWriter(packed, TarEntryFormat.Pax);
         for (var i = 80; i < 100; i++)
-            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, $"more/{i}.txt") { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(Story(i))) });
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile,
+                $"more/{i}.txt") { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(Story(i))) });
     }
 
     /// <summary>About 2 KB of made-up words in paragraphs, different for every seed.</summary>
@@ -192,7 +201,8 @@ public sealed class DataPipelineTests : IDisposable
     {
         var random = new Random(seed);
         return string.Join("\n\n", Enumerable.Range(0, 5).Select(_ =>
-            string.Join(' ', Enumerable.Range(0, 90).Select(_ => Word(random.Next(900)))) + " and then they went home."));
+            string.Join(' ', Enumerable.Range(0, 90).Select(_ => Word(random.Next(900)))) +
+                " and then they went home."));
     }
 
     private static string Word(int n) => $"{(char)('a' + n % 26)}{(char)('a' + n / 26 % 26)}{(char)('a' + n / 676)}";

@@ -45,20 +45,23 @@ public class DedupeTests
             var j = NaiveJaccard.Of(first, other);
             var estimate = Dedupe.Estimate(Sign(first).MinHashes, Sign(other).MinHashes);
             // Five deviations of the mean of 120 coins that fall with probability j.
-            Assert.InRange(estimate - j, -5 * Math.Sqrt(j * (1 - j) / 120) - 1e-9, 5 * Math.Sqrt(j * (1 - j) / 120) + 1e-9);
+            Assert.InRange(estimate - j, -5 * Math.Sqrt(j * (1 - j) / 120) - 1e-9,
+                5 * Math.Sqrt(j * (1 - j) / 120) + 1e-9);
         }
     }
 
     [Fact]
     public void Case_punctuation_and_line_breaks_make_no_difference()
     {
-        var kept = Keep(["The fox, the brown fox; it ran.", "the FOX the \"brown\" fox\nit ran", "the fox the brown it ran"], 0.8, out var matches);
+        var kept = Keep(["The fox, the brown fox; it ran.", "the FOX the \"brown\" fox\nit ran",
+            "the fox the brown it ran"], 0.8, out var matches);
         Assert.Equal([0, 2], kept);
         Assert.True(matches[1]!.Value.IsExact);
     }
 
     [Theory]
-    [InlineData("a b c d", "a b c d", true), InlineData("a b c d", "a b c e", false), InlineData("", "!?", true), InlineData("a", "", false)]
+    [InlineData("a b c d", "a b c d", true), InlineData("a b c d", "a b c e", false), InlineData("", "!?", true),
+        InlineData("a", "", false)]
     [InlineData("ä", "ö", false)]
     public void Texts_shorter_than_a_shingle_are_compared_whole(string a, string b, bool same) =>
         Assert.Equal(same ? [0] : [0, 1], Keep([a, b], 0.8, out _));
@@ -67,7 +70,8 @@ public class DedupeTests
     public void The_first_in_order_is_the_one_that_stays()
     {
         var text = string.Join(' ', Enumerable.Range(0, 300));
-        var kept = Keep(["something else entirely, as it were", text + " 300", text, text + " 301"], 0.8, out var matches);
+        var kept = Keep(["something else entirely, as it were", text + " 300", text, text + " 301"], 0.8,
+            out var matches);
         Assert.Equal([0, 1], kept);
         Assert.Equal([1, 1], matches.Where(m => m is not null).Select(m => m!.Value.Kept)); // of the kept ones
         Assert.All(matches.Where(m => m is not null), m => Assert.False(m!.Value.IsExact));

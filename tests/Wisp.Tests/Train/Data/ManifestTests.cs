@@ -23,14 +23,16 @@ public sealed class ManifestTests : IDisposable
         var read = Manifest.Read(_folder["m"]);
         Assert.Equal(_lines, read.Lines);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_folder["m"]))), read.Hash);
-        Assert.StartsWith("{\"source\":\"a.txt\",\"licence\":\"MIT\",\"bytes\":12,\"sha256\":\"aaa", File.ReadAllText(_folder["m"]));
+        Assert.StartsWith("{\"source\":\"a.txt\",\"licence\":\"MIT\",\"bytes\":12,\"sha256\":\"aaa",
+            File.ReadAllText(_folder["m"]));
     }
 
     [Fact]
     public void An_edited_manifest_is_refused()
     {
         var text = File.ReadAllText(Written());
-        foreach (var (from, to) in new[] { ("12", "-1"), ("\"MIT\"", "7"), ("train", "test"), (",\"tokens\":3", ""), ("12", "12.5"), ("{", "{ "), ("bytes", "byte") })
+        foreach (var (from, to) in new[] { ("12", "-1"), ("\"MIT\"", "7"), ("train", "test"), (",\"tokens\":3", ""),
+            ("12", "12.5"), ("{", "{ "), ("bytes", "byte") })
         {
             var path = _folder.Put("bad.jsonl", Encoding.UTF8.GetBytes(text.Replace(from, to)));
             Assert.Contains("bad.jsonl:1", Assert.Throws<InvalidDataException>(() => Manifest.Read(path)).Message);
@@ -51,7 +53,8 @@ public sealed class ManifestTests : IDisposable
                 damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
             var path = _folder.Put("bad.jsonl", damaged);
             var error = Record.Exception(() => Manifest.Read(path));
-            Assert.True(error is null || (error is InvalidDataException && error.Message.Contains("bad.jsonl")), $"{n}: {error}");
+            Assert.True(error is null || (error is InvalidDataException && error.Message.Contains("bad.jsonl")),
+                $"{n}: {error}");
         }
     }
 

@@ -13,7 +13,8 @@ public class SplitTests
     [Fact]
     public void All_parts_of_an_origin_are_on_one_side_and_the_order_stays()
     {
-        var documents = Enumerable.Range(0, 300).SelectMany(o => Enumerable.Range(0, 3).Select(p => Doc(o, p))).ToList();
+        var documents = Enumerable.Range(0, 300).SelectMany(o => Enumerable.Range(0, 3).Select(p => Doc(o, p)))
+            .ToList();
         var sides = Split.Of(documents, Small);
         Assert.Null(sides.Remark);
         Assert.Empty(sides.Train.Select(d => d.Origin).Intersect(sides.HeldOut.Select(d => d.Origin)));
@@ -32,7 +33,8 @@ public class SplitTests
         HashSet<string> before = [];
         foreach (var count in new[] { 200, 300, 700, 1500 })
         {
-            var held = Split.Of([.. Enumerable.Range(0, count).Select(o => Doc(o, 0))], options).HeldOut.Select(d => d.Origin).ToHashSet();
+            var held = Split.Of([.. Enumerable.Range(0, count).Select(o => Doc(o, 0))], options)
+                .HeldOut.Select(d => d.Origin).ToHashSet();
             Assert.True(held.IsProperSupersetOf(before), $"{count} documents");
             before = held;
         }
@@ -43,13 +45,15 @@ public class SplitTests
     {
         var documents = Enumerable.Range(0, 100).Select(o => Doc(o, 0, 1_000)).ToList();
         Assert.InRange(Split.Of(documents, Small with { Fraction = 0 }).HeldOut.Sum(d => d.Text.Length), 2_000, 3_000);
-        Assert.InRange(Split.Of(documents, Small with { Fraction = 1 }).HeldOut.Sum(d => d.Text.Length), 19_000, 20_000);
+        Assert.InRange(Split.Of(documents, Small with { Fraction = 1 }).HeldOut.Sum(d => d.Text.Length), 19_000,
+            20_000);
     }
 
     [Fact]
     public void Of_one_document_the_end_is_held_out_from_a_paragraph_on()
     {
-        var text = string.Join("\n\n", Enumerable.Range(0, 400).Select(i => $"Paragraph {i} has a few words\nin two lines."));
+        var text = string.Join("\n\n", Enumerable.Range(0, 400)
+            .Select(i => $"Paragraph {i} has a few words\nin two lines."));
         var sides = Split.Of([new Document("a.txt", "mine", Encoding.UTF8.GetBytes(text))], new SplitOptions());
         var (train, heldOut) = (Assert.Single(sides.Train), Assert.Single(sides.HeldOut));
         Assert.Equal(("a.txt#train", "a.txt#heldout"), (train.Source, heldOut.Source));
@@ -67,7 +71,8 @@ public class SplitTests
         var sides = Split.Of([new Document("a", "", Encoding.UTF8.GetBytes(text))], new SplitOptions());
         Assert.Equal(text, Text(sides.Train) + Text(sides.HeldOut));
         Assert.NotEqual("", Text(sides.HeldOut));
-        static string Text(List<Document> d) => new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(Assert.Single(d).Text.Span);
+        static string Text(List<Document> d) =>
+            new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(Assert.Single(d).Text.Span);
     }
 
     [Fact]
@@ -75,10 +80,22 @@ public class SplitTests
     {
         var sides = Split.Of([Doc(1, 0, 9_000), Doc(2, 0, 10_000)], Small);
         Assert.Equal(2, sides.HeldOut.Count);
-        Assert.Contains("few documents", sides.Remark);
+        Assert.Contains("few files", sides.Remark);
+    }
+
+    [Fact]
+    public void Of_one_book_the_last_chapters_are_held_out()
+    {
+        var sides = Split.Of([.. Enumerable.Range(0, 40).Select(part => Doc(1, part))], Small);
+        Assert.Equal(["1#38", "1#39"], sides.HeldOut.Select(d => d.Source)); // 5 % of 40
+        Assert.Equal(38, sides.Train.Count);
+        sides = Split.Of([Doc(1, 0), Doc(1, 1), Doc(1, 2)], Small);
+        Assert.Equal(["1#0", "1#1", "1#2#train"], sides.Train.Select(d => d.Source));
+        Assert.Equal(75, Assert.Single(sides.HeldOut).Text.Length); // 5 % of 1500 bytes
     }
 
     [Fact]
     public void Too_little_text_is_an_error() =>
-        Assert.Contains("1 bytes of text", Assert.Throws<InvalidDataException>(() => Split.Of([Doc(1, 0, 1)], Small)).Message);
+        Assert.Contains("1 bytes of text",
+            Assert.Throws<InvalidDataException>(() => Split.Of([Doc(1, 0, 1)], Small)).Message);
 }
