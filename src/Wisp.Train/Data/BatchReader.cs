@@ -1,15 +1,15 @@
 namespace Wisp.Train.Data;
 
 /// <summary>
-/// Training batches as a pure function of (seed, step, B, T, shards): nothing has to be saved to resume in the middle of
-/// an epoch, and any step can be had again.
+/// Training batches as a pure function of (seed, step, B, T, shards): nothing has to be saved to resume in the middle
+/// of an epoch, and any step can be had again.
 /// </summary>
 /// <remarks>
 /// In every epoch the documents are laid out in a new random order as one stream EOT d EOT d ... EOT, the stream is cut
-/// into windows of T+1 tokens with stride T, and the windows are drawn in random order, so that a long book does not come
-/// in a row. Row r of step s is draw number s·B + r, counted on from epoch to epoch; a batch may hold rows of two epochs.
-/// Every token of the stream but the first is a target exactly once an epoch, up to a tail shorter than T that the next
-/// epoch's order puts elsewhere.
+/// into windows of T+1 tokens with stride T, and the windows are drawn in random order, so that a long book does not
+/// come in a row. Row r of step s is draw number s·B + r, counted on from epoch to epoch; a batch may hold rows of two
+/// epochs. Every token of the stream but the first is a target exactly once an epoch, up to a tail shorter than T that
+/// the next epoch's order puts elsewhere.
 /// </remarks>
 public sealed class BatchReader
 {
@@ -52,8 +52,10 @@ public sealed class BatchReader
     /// <summary>Writes batch number <paramref name="step"/>, counted from 0. Nothing is allocated.</summary>
     /// <param name="tokens">(B, T).</param>
     /// <param name="targets">(B, T): the token that follows.</param>
-    /// <param name="positions">(B, T): distance from the beginning of the document, or of the row if that is later.</param>
-    /// <param name="documentStarts">(B, T): index in the row of that beginning; attention looks no further back.</param>
+    /// <param name="positions">(B, T): distance from the beginning of the document, or of the row if that is
+    /// later.</param>
+    /// <param name="documentStarts">(B, T): index in the row of that beginning; attention looks no further
+    /// back.</param>
     public void Fill(long step, Span<int> tokens, Span<int> targets, Span<int> positions, Span<int> documentStarts)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);

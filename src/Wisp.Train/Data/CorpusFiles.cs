@@ -19,9 +19,12 @@ internal enum TextKind
 public static class CorpusFiles
 {
     /// <summary>Every kind that is read, for messages.</summary>
-    public const string Kinds = ".txt, .md, .jsonl, each also as .gz or .zst, and .tar, .tar.gz, .tgz, .tar.zst of these";
+    public const string Kinds =
+        ".txt, .md, .jsonl, each also as .gz or .zst, and .tar, .tar.gz, .tgz, .tar.zst of these";
 
-    /// <summary>Lists the files below the paths; hidden and other files are counted in <paramref name="skipped"/>.</summary>
+    /// <summary>
+    /// Lists the files below the paths; hidden and other files are counted in <paramref name="skipped"/>.
+    /// </summary>
     public static List<CorpusFile> List(IReadOnlyList<string> paths, CorpusOptions options, Tally skipped)
     {
         var files = new List<CorpusFile>();
@@ -34,8 +37,10 @@ public static class CorpusFiles
             }
 
             if (!Directory.Exists(path))
-                throw new InvalidDataException($"{path}: no such file or folder. Give a folder of text, or a file ({Kinds}).");
-            var prefix = paths.Count == 1 ? "" : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))) + "/";
+                throw new InvalidDataException($"{path}: no such file or folder. Give a folder of text, or a file " +
+                    $"({Kinds}).");
+            var prefix = paths.Count == 1 ? ""
+                : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))) + "/";
             var before = files.Count;
             Walk(path, prefix, options.Licence, options.Licence.Length > 0, files, skipped);
             if (files.Count == before)
@@ -88,7 +93,8 @@ public static class CorpusFiles
         name.StartsWith("LICENCE", StringComparison.OrdinalIgnoreCase) ||
         name.StartsWith("COPYING", StringComparison.OrdinalIgnoreCase);
 
-    private static void Walk(string folder, string prefix, string licence, bool fixedLicence, List<CorpusFile> files, Tally skipped)
+    private static void Walk(string folder, string prefix, string licence, bool fixedLicence, List<CorpusFile> files,
+        Tally skipped)
     {
         FileSystemInfo[] entries;
         try
@@ -101,7 +107,7 @@ public static class CorpusFiles
         }
 
         Array.Sort(entries, (a, b) => string.CompareOrdinal(a.Name, b.Name));
-        if (!fixedLicence && entries.FirstOrDefault(e => e is FileInfo && IsLicence(e.Name)) is { } notice)
+        if (!fixedLicence && entries.FirstOrDefault(e => e is FileInfo { Exists: true } && IsLicence(e.Name)) is { } notice)
             licence = FirstLine(notice.FullName);
 
         foreach (var entry in entries)

@@ -1,12 +1,17 @@
 namespace Wisp.Train.Data;
 
-/// <summary>What to do with bytes that are not UTF-8. Refusing is the default: replaced bytes are learnt, too.</summary>
+/// <summary>
+/// What to do with bytes that are not UTF-8. Refusing is the default: replaced bytes are learnt, too.
+/// </summary>
 public enum OnInvalidUtf8
 {
     /// <summary>Stop and name the file and the offset.</summary>
     Refuse,
 
-    /// <summary>Put U+FFFD in place of each damaged sequence.</summary>
+    /// <summary>
+    /// Put U+FFFD in place of each damaged sequence. A JSON line with half a surrogate pair escaped is left out,
+    /// though.
+    /// </summary>
     Replace,
 
     /// <summary>Leave the document out and count it.</summary>

@@ -18,7 +18,8 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
     {
         var kind = CorpusFiles.KindOf(file.Path, out var compression);
         if (Path.GetExtension(file.Path).Equals(".json", StringComparison.OrdinalIgnoreCase))
-            throw new InvalidDataException($"{file.Path}: one JSON document. Make it JSON lines (.jsonl), one object a line.");
+            throw new InvalidDataException($"{file.Path}: one JSON document. Make it JSON lines (.jsonl), one object " +
+                "a line.");
         using var stream = Open(file.Path, compression);
         if (kind == TextKind.Tar)
         {
@@ -37,7 +38,8 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
         FileStream file;
         try
         {
-            file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+            file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16,
+                FileOptions.SequentialScan);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -49,12 +51,14 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
 
     private static NamedStream Unpack(Stream packed, string compression, long length, string where)
     {
-        // The decompressors take a stump for the packed form of nothing, where even nothing packs to a frame of these sizes.
+        // The decompressors take a stump for the packed form of nothing, where even nothing packs to a frame of these
+        // sizes.
         var least = compression switch { "gz" => 18, "zst" => 9, _ => 0 };
         if (length < least)
-            throw new InvalidDataException($"{where}: has {length} bytes, so it was cut short. Fetch or make the file again.");
-        // Without this switch the runtime takes a gzip that was cut anywhere for a whole one; with it, it throws. It is read
-        // once, at the first end of a stream, and no other code of the process unpacks gzip before.
+            throw new InvalidDataException($"{where}: has {length} bytes, so it was cut short. Fetch or make the " +
+                "file again.");
+        // Without this switch the runtime takes a gzip that was cut anywhere for a whole one; with it, it throws. It is
+        // read once, at the first end of a stream, and no other code of the process unpacks gzip before.
         AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
         return new NamedStream(compression switch
         {
@@ -69,7 +73,8 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
         using var tar = new TarReader(stream, leaveOpen: true);
         while (Next(tar, stream, file.Path) is { } entry)
         {
-            if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile))
+            if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile or
+                TarEntryType.ContiguousFile))
                 continue;
             var name = CorpusFiles.Printable(entry.Name);
             if (name.StartsWith("./", StringComparison.Ordinal)) // as `tar -C folder .` writes them
@@ -112,7 +117,8 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
 
         // A tar ends in blocks of zeros. One cut exactly between two files would otherwise pass as complete.
         if (entry is null && !stream.EndsInZeroBlock)
-            throw new InvalidDataException($"{path}: the tar ends without its end mark, so it was cut short. Fetch it again.");
+            throw new InvalidDataException($"{path}: the tar ends without its end mark, so it was cut short. Fetch " +
+                "it again.");
         return entry;
     }
 
@@ -154,7 +160,9 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
         return null;
     }
 
-    /// <summary>A copy of the bytes when they are text, repaired if that was asked for; null when they are left out.</summary>
+    /// <summary>
+    /// A copy of the bytes when they are text, repaired if that was asked for; null when they are left out.
+    /// </summary>
     private byte[]? Accept(ReadOnlySpan<byte> bytes, string where, string source, bool named)
     {
         if (Utf8Text.BinaryReason(bytes) is { } reason)
@@ -201,5 +209,6 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
     }
 
     internal static InvalidDataException TooLong(string where, int limit) => new(
-        $"{where}: one document of more than {limit >> 20} MB unpacked. Split it, or raise the limit if it is no mistake.");
+        $"{where}: one document of more than {limit >> 20} MB unpacked. Split it, or raise the limit if it is no " +
+        "mistake.");
 }

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Wisp.Train.Data;
 
 /// <summary>
-/// From folders of files to token files: read, clean, drop repetitions, split, encode. Two equal runs write equal files,
-/// whatever the number of cores.
+/// From folders of files to token files: read, clean, drop repetitions, split, encode. Two equal runs write equal
+/// files, whatever the number of cores.
 /// </summary>
 public static class DataPipeline
 {
@@ -81,9 +81,10 @@ public static class DataPipeline
     }
 
     /// <summary>
-    /// Opens the token files of a folder when they were made from the same inputs with the same tokenizer; null when not.
+    /// Opens the token files of a folder when they were made from the same inputs with the same tokenizer, else null.
     /// </summary>
-    public static TokenisedCorpus? OpenIfCurrent(PipelineOptions options, ReadOnlySpan<byte> tokenizerHash, string folder)
+    public static TokenisedCorpus? OpenIfCurrent(
+        PipelineOptions options, ReadOnlySpan<byte> tokenizerHash, string folder)
     {
         var seal = Path.Combine(folder, SealFile);
         var manifestFile = Path.Combine(folder, ManifestFile);
@@ -123,8 +124,9 @@ public static class DataPipeline
         }
     }
 
-    private static Manifest.Line LineOf(Document document, string split, int tokens) => new(document.Source, document.Licence,
-        document.Text.Length, Convert.ToHexStringLower(SHA256.HashData(document.Text.Span)), split, tokens);
+    private static Manifest.Line LineOf(Document document, string split, int tokens) =>
+        new(document.Source, document.Licence, document.Text.Length,
+            Convert.ToHexStringLower(SHA256.HashData(document.Text.Span)), split, tokens);
 
     private static string Fingerprint(PipelineOptions options, List<CorpusFile> files)
     {
@@ -179,13 +181,19 @@ public static class DataPipeline
     /// <summary>Documents that passed so far. Cleaning runs on all cores; what is kept is decided in order.</summary>
     private sealed class Collected(PipelineOptions options, Tally dropped)
     {
-        private readonly Dedupe? _dedupe = options.DuplicateThreshold > 0 ? new Dedupe(options.DuplicateThreshold) : null;
+        // From an origin to an earlier one that shares a text with it.
+        private readonly Dictionary<string, string> _sameAs = [];
         private readonly List<Document> _documents = [];
-        private readonly Dictionary<string, string> _sameAs = []; // origin to an earlier origin that shares a text with it
+        private readonly Dedupe? _dedupe =
+            options.DuplicateThreshold > 0 ? new Dedupe(options.DuplicateThreshold) : null;
+
         private long _bytes;
 
-        /// <summary>What was kept. Origins that share a text have become one, so that the split cannot part them.</summary>
-        public List<Document> Documents() => _documents.ConvertAll(document => document with { Origin = Root(document.Origin) });
+        /// <summary>
+        /// What was kept. Origins that share a text have become one, so that the split cannot part them.
+        /// </summary>
+        public List<Document> Documents() =>
+            _documents.ConvertAll(document => document with { Origin = Root(document.Origin) });
 
         public void Add(List<Document> batch)
         {
@@ -196,7 +204,8 @@ public static class DataPipeline
                 // Equal texts have equal origins, wherever they lie.
                 var origin = Convert.ToHexStringLower(SHA256.HashData(batch[i].Text.Span));
                 var documents = TextCleaner.Clean(batch[i] with { Origin = origin }, options.Cleaning, tally);
-                cleaned[i] = (documents, _dedupe is null ? [] : documents.ConvertAll(d => Dedupe.Sign(d.Text.Span)), tally);
+                var signatures = _dedupe is null ? [] : documents.ConvertAll(d => Dedupe.Sign(d.Text.Span));
+                cleaned[i] = (documents, signatures, tally);
             });
             foreach (var (documents, signatures, tally) in cleaned)
             {
@@ -219,7 +228,7 @@ public static class DataPipeline
                 var kept = _documents[match.Kept];
                 dropped.Add(match.IsExact ? "exact duplicates" : "near duplicates",
                     $"{document.Source} (as {kept.Source})", document.Text.Length);
-                // Two editions of one book: what is left of the later one must not be held out while the first is learnt.
+                // Two editions of one book: what is left of the later must not be held out while the first is learnt.
                 var (later, earlier) = (Root(document.Origin), Root(kept.Origin));
                 if (later != earlier)
                     _sameAs[later] = earlier;
@@ -229,8 +238,8 @@ public static class DataPipeline
             _bytes += document.Text.Length;
             if (_bytes > options.MaxTextBytes)
                 throw new InvalidDataException(
-                    $"{document.Source}: up to here the corpus has more than {options.MaxTextBytes >> 20} MB of clean text, the most " +
-                    "that is kept in memory. Train on a part of it, or raise the limit if there is memory for it.");
+                    $"{document.Source}: up to here the corpus has more than {options.MaxTextBytes >> 20} MB of " +
+                    "clean text, the most that is kept in memory. Train on a part of it, or raise the limit.");
             _documents.Add(document);
         }
 

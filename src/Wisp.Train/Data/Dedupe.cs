@@ -9,26 +9,32 @@ namespace Wisp.Train.Data;
 /// every five words in a row: J = |A ∩ B| / |A ∪ B| ≥ threshold makes the later one a duplicate.
 /// </summary>
 /// <remarks>
-/// <para>Signatures: Broder 1997, "On the resemblance and containment of documents". The least value of a random hash over
-/// a set agrees between two sets with probability J, so 120 of them estimate J with a deviation of √(J(1-J)/120) ≤ 0.046.</para>
-/// <para>Candidates: Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", section 3.4. The signature is cut into
-/// b = 24 bands of r = 5 values; two texts meet in a bucket when a whole band agrees, with probability 1 - (1 - J^r)^b:
-/// J = 0.3: 0.06, 0.5: 0.53, 0.6: 0.86, 0.7: 0.988, 0.8: 0.99993. So at the default threshold of 0.8 nothing is missed, and
-/// what meets by chance is settled by the true J of the two texts. Below 0.6 some duplicates would be missed.</para>
+/// <para>Signatures: Broder 1997, "On the resemblance and containment of documents". The least value of a random hash
+/// over a set agrees between two sets with probability J, so 120 of them estimate J with a deviation of √(J(1-J)/120) ≤
+/// 0.046.</para>
+/// <para>Candidates: Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", section 3.4. The signature is cut
+/// into b = 30 bands of r = 4 values; two texts meet in a bucket when a whole band agrees, with probability 1 - (1 -
+/// J^r)^b: J = 0.1: 0.003, 0.3: 0.22, 0.5: 0.86, 0.6: 0.984, 0.7: 0.9997, 0.8: 0.9999999. So at the default threshold
+/// of 0.8 nothing is missed, and what meets by chance is settled by the true J of the two texts. Below 0.6 duplicates
+/// would be missed.</para>
 /// </remarks>
 public sealed class Dedupe
 {
-    internal const int Bands = 24;
-    internal const int RowsOfBand = 5;
+    internal const int Bands = 30;
+    internal const int RowsOfBand = 4;
     internal const int SignatureLength = Bands * RowsOfBand;
     private const int ShingleWords = 5;
 
-    // Four deviations of the estimate at J = 0.5, its widest: a pair that looks this much too different is not compared.
+    // Four deviations of the estimate at J = 0.5, its widest: a pair that looks this much too different is not
+    // compared.
     private const double EstimateSlack = 0.18;
 
     private readonly double _threshold;
     private readonly Dictionary<UInt128, int> _exact = [];
-    private readonly Dictionary<(int Band, ulong Values), List<int>> _buckets = [];
+
+    // A node is kept·Bands + band: the latest of a bucket, and from each node the one before it, or -1.
+    private readonly Dictionary<ulong, int> _latest = [];
+    private readonly List<int> _before = [];
     private readonly List<(ReadOnlyMemory<byte> Text, uint[] MinHashes)> _kept = [];
 
     public Dedupe(double threshold = 0.8)
@@ -66,8 +72,9 @@ public sealed class Dedupe
         var candidates = new SortedSet<int>();
         for (var band = 0; band < Bands; band++)
         {
-            if (_buckets.TryGetValue(Bucket(signature.MinHashes, band), out var members))
-                candidates.UnionWith(members);
+            var node = _latest.GetValueOrDefault(Bucket(signature.MinHashes, band), -1);
+            for (; node >= 0; node = _before[node])
+                candidates.Add(node / Bands);
         }
 
         ulong[]? shingles = null;
@@ -85,9 +92,8 @@ public sealed class Dedupe
         for (var band = 0; band < Bands; band++)
         {
             var bucket = Bucket(signature.MinHashes, band);
-            if (!_buckets.TryGetValue(bucket, out var members))
-                _buckets.Add(bucket, members = []);
-            members.Add(_kept.Count);
+            _before.Add(_latest.GetValueOrDefault(bucket, -1));
+            _latest[bucket] = checked(_kept.Count * Bands + band);
         }
 
         _kept.Add((text, signature.MinHashes));
@@ -130,8 +136,8 @@ public sealed class Dedupe
     }
 
     /// <summary>
-    /// The sorted set of hashes of five words in a row (of all words, where there are fewer), and a hash of all words in
-    /// order. A word is a run of letters and digits, in lower case; what is between words does not count.
+    /// The sorted set of hashes of five words in a row (of all words, where there are fewer), and a hash of all words
+    /// in order. A word is a run of letters and digits, in lower case; what is between words does not count.
     /// </summary>
     private static ulong[] Shingles(ReadOnlySpan<byte> text, out UInt128 words)
     {
@@ -151,7 +157,8 @@ public sealed class Dedupe
 
             var word = 0xCBF29CE484222325; // FNV-1a, mixed below
             for (; at < text.Length && IsWordByte(text[at]); at++)
-                word = (word ^ (ulong)(text[at] is >= (byte)'A' and <= (byte)'Z' ? text[at] | 0x20 : text[at])) * 0x100000001B3;
+                word = (word ^ (ulong)(text[at] is >= (byte)'A' and <= (byte)'Z'
+                    ? text[at] | 0x20 : text[at])) * 0x100000001B3;
             last[count++ % ShingleWords] = Mix(word);
             BinaryPrimitives.WriteUInt64LittleEndian(pending[pendingBytes..], word);
             pendingBytes = (pendingBytes + sizeof(ulong)) % pending.Length;
@@ -190,7 +197,8 @@ public sealed class Dedupe
     /// <summary>The finaliser of SplitMix64: every bit of the result depends on every bit of the input.</summary>
     private static ulong Mix(ulong z)
     {
-        z = (z + 0x9E3779B97F4A7C15 ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z += 0x9E3779B97F4A7C15; // so that 0 does not stay 0
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         return z ^ (z >> 31);
     }
@@ -221,11 +229,11 @@ public sealed class Dedupe
         }
     }
 
-    private static (int Band, ulong Values) Bucket(uint[] minHashes, int band)
+    private static ulong Bucket(uint[] minHashes, int band)
     {
-        var values = 0UL;
+        var values = (ulong)band;
         for (var i = 0; i < RowsOfBand; i++)
             values = Mix(values ^ minHashes[band * RowsOfBand + i]);
-        return (band, values);
+        return values;
     }
 }

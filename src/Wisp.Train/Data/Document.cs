@@ -9,8 +9,8 @@ namespace Wisp.Train.Data;
 public sealed record Document(string Source, string Licence, ReadOnlyMemory<byte> Text)
 {
     /// <summary>
-    /// What must stay on one side of the train/held-out split: the pipeline puts the hash of the text that a chapter was
-    /// cut from here, so that renaming files moves nothing.
+    /// What must stay on one side of the train/held-out split: the pipeline puts the hash of the text that a chapter
+    /// was cut from here, so that renaming files moves nothing.
     /// </summary>
     public string Origin { get; init; } = Source;
 }

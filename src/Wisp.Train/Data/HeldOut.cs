@@ -2,8 +2,8 @@ namespace Wisp.Train.Data;
 
 /// <summary>
 /// Held-out documents as batches for bits-per-byte: Σ nats / ln 2 / <see cref="RawBytes"/>. Each document is read from
-/// its beginning in windows of T tokens with a fresh context each, and every token of it, and the end-of-text token that
-/// closes it, is a target exactly once. What is left of a window is padding with target -1.
+/// its beginning in windows of T tokens with a fresh context each, and every token of it, and the end-of-text token
+/// that closes it, is a target exactly once. What is left of a window is padding with target -1.
 /// </summary>
 public sealed class HeldOut
 {
@@ -52,7 +52,9 @@ public sealed class HeldOut
     /// <summary>Bytes of the text that the targets stand for.</summary>
     public long RawBytes { get; }
 
-    /// <summary>Writes batch number <paramref name="batch"/>; all spans are (B, T), as in <see cref="BatchReader.Fill"/>.</summary>
+    /// <summary>
+    /// Writes batch number <paramref name="batch"/>; all spans are (B, T), as in <see cref="BatchReader.Fill"/>.
+    /// </summary>
     public void Fill(int batch, Span<int> tokens, Span<int> targets, Span<int> positions, Span<int> documentStarts)
     {
         int B = Rows, T = RowTokens;

@@ -29,7 +29,8 @@ internal static class JsonLine
     {
         var reader = new Utf8JsonReader(line, Strict);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-            throw new InvalidDataException($"{where}: a JSON {reader.TokenType}, not an object with a field '{field}'.");
+            throw new InvalidDataException($"{where}: a JSON {reader.TokenType}, not an object with a field " +
+                $"'{field}'.");
 
         byte[]? text = null;
         var seen = false;

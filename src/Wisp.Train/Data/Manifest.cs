@@ -56,7 +56,8 @@ public sealed class Manifest
             var canonical = Canonical(line);
             // One text for one meaning: otherwise the same documents could have two hashes.
             if (!canonical.AsSpan(0, canonical.Length - 1).SequenceEqual(reader.Line))
-                throw new InvalidDataException($"{path}:{reader.Number}: not as Wisp writes it. The file was edited; make it again.");
+                throw new InvalidDataException($"{path}:{reader.Number}: not as Wisp writes it. The file was edited; " +
+                    "make it again.");
             hash.AppendData(canonical);
             lines.Add(line);
         }
@@ -76,15 +77,18 @@ public sealed class Manifest
         var document = 0;
         foreach (var line in Lines.Where(line => line.Split == split))
         {
-            if (document == shards.DocumentCount || shards.Length(document) != line.Tokens || shards.RawLength(document) != line.Bytes)
+            if (document == shards.DocumentCount || shards.Length(document) != line.Tokens ||
+                shards.RawLength(document) != line.Bytes)
                 throw new InvalidDataException(
-                    $"{shards.Path}: document {document} is not '{line.Source}' of the manifest. Delete the folder's token files.");
+                    $"{shards.Path}: document {document} is not '{line.Source}' of the manifest. Delete the folder's " +
+                    "token files.");
             document++;
         }
 
         if (document != shards.DocumentCount)
             throw new InvalidDataException(
-                $"{shards.Path}: {shards.DocumentCount} documents, the manifest has {document}. Delete the folder's token files.");
+                $"{shards.Path}: {shards.DocumentCount} documents, the manifest has {document}. Delete the folder's " +
+                "token files.");
     }
 
     private static FileStream Open(string path)
@@ -131,7 +135,8 @@ public sealed class Manifest
                 line.Source is not null && line.Licence is not null)
                 return line;
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new InvalidDataException($"{where}: not a line of a manifest ({e.Message}).", e);
         }

@@ -10,7 +10,9 @@ internal sealed class NamedStream(Stream inner, string name) : Stream
 
     private int _zeros;
 
-    /// <summary>The last 512 bytes read were zero: what the end of a tar looks like, and what a cut one lacks.</summary>
+    /// <summary>
+    /// The last 512 bytes read were zero: what the end of a tar looks like, and what a cut one lacks.
+    /// </summary>
     public bool EndsInZeroBlock => _zeros >= TarBlock;
 
     public override bool CanRead => true;
@@ -36,7 +38,8 @@ internal sealed class NamedStream(Stream inner, string name) : Stream
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            throw new InvalidDataException($"{name}: damaged or cut short ({e.Message}). Fetch or make the file again.", e);
+            throw new InvalidDataException($"{name}: damaged or cut short ({e.Message}). Fetch or make the file again.",
+                e);
         }
 
         var read = buffer[..count];

@@ -18,12 +18,14 @@ public sealed record PipelineOptions
     public double DuplicateThreshold { get; init; } = 0.8;
 
     /// <summary>
-    /// The most cleaned text that is kept in memory, which is where all of it is kept: 4 GB are a billion tokens, more than
-    /// a model of the sizes that Wisp trains can use.
+    /// The most cleaned text that is kept in memory, which is where all of it is kept: 4 GB are a billion tokens, more
+    /// than a model of the sizes that Wisp trains can use.
     /// </summary>
     public long MaxTextBytes { get; init; } = 4L << 30;
 
-    /// <summary>One line that changes when an option does; inputs are listed by the caller, with their sizes and dates.</summary>
+    /// <summary>
+    /// One line that changes when an option does; inputs are listed by the caller, with their sizes and dates.
+    /// </summary>
     internal string Canonical() => string.Create(CultureInfo.InvariantCulture,
         $"{Corpus} {Cleaning} {Split} duplicates {DuplicateThreshold}");
 }

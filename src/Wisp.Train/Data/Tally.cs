@@ -37,7 +37,8 @@ public sealed class Tally
         {
             var old = _entries.GetValueOrDefault(reason) ?? new Entry(reason, 0, 0, []);
             _entries[reason] = new Entry(
-                reason, old.Count + theirs.Count, old.Bytes + theirs.Bytes, [.. old.Names.Concat(theirs.Names).Take(Examples)]);
+                reason, old.Count + theirs.Count, old.Bytes + theirs.Bytes,
+                    [.. old.Names.Concat(theirs.Names).Take(Examples)]);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.ExceptionServices;
 
 namespace Wisp.Train.Data;
 
@@ -33,7 +34,8 @@ public sealed class TokenShardWriter : IDisposable
 
     public long TokenCount => _tokens;
 
-    /// <param name="ids">The document's tokens; none of them end-of-text, which this class puts between documents.</param>
+    /// <param name="ids">The document's tokens; none of them end-of-text, which this class puts between
+    /// documents.</param>
     /// <param name="rawBytes">Length of the text in bytes.</param>
     public void Add(List<int> ids, long rawBytes)
     {
@@ -46,7 +48,8 @@ public sealed class TokenShardWriter : IDisposable
             var id = ids[i];
             if ((uint)id >= (uint)_vocabulary || id == _endOfText)
                 throw new ArgumentException(
-                    $"Token {i} of document {_documents.Count} is {id}; text encodes to ids below {_vocabulary} other than " +
+                    $"Token {i} of document {_documents.Count} is {id}; text encodes to ids below {_vocabulary} " +
+                    "other than " +
                     $"the end-of-text id {_endOfText}.", nameof(ids));
             BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan((i + 1) * TokenShards.TokenBytes), (ushort)id);
         }
@@ -133,11 +136,19 @@ public sealed class TokenShardWriter : IDisposable
                 ids.Add([]);
 
             var first = from;
-            Parallel.For(from, to, d =>
+            try
             {
-                ids[d - first].Clear();
-                vocabulary.Encode(documents[d].Text.Span, ids[d - first]);
-            });
+                Parallel.For(from, to, d =>
+                {
+                    ids[d - first].Clear();
+                    vocabulary.Encode(documents[d].Text.Span, ids[d - first]);
+                });
+            }
+            catch (AggregateException e) // one clear error, not a bundle of them
+            {
+                ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+            }
+
             for (; from < to; from++)
             {
                 counts[from] = ids[from - first].Count;

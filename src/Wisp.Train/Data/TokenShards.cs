@@ -70,11 +70,14 @@ public sealed class TokenShards : IDisposable
 
     public ReadOnlySpan<ushort> Tokens(long start, int count)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start + count, TokenCount);
         return _file.Slice<ushort>(HeaderBytes + start * TokenBytes, count);
     }
 
-    /// <summary>Maps and checks a file. Throws InvalidDataException when it is not exactly what a writer writes.</summary>
+    /// <summary>
+    /// Maps and checks a file. Throws InvalidDataException when it is not exactly what a writer writes.
+    /// </summary>
     public static TokenShards Open(string path)
     {
         var file = MappedFile.Open(path);
@@ -106,12 +109,15 @@ public sealed class TokenShards : IDisposable
         var documents = BinaryPrimitives.ReadUInt64LittleEndian(header[24..]);
         var tokens = BinaryPrimitives.ReadUInt64LittleEndian(header[32..]);
         if (vocabulary is 0 or > MaxVocabulary || endOfText >= vocabulary || width != TokenBytes)
-            throw Damaged(file.Path, $"it claims a vocabulary of {vocabulary}, end of text {endOfText}, {width} bytes a token");
+            throw Damaged(file.Path,
+                $"it claims a vocabulary of {vocabulary}, end of text {endOfText}, {width} bytes a token");
 
         // Bounded by the file's length first, so that the sums below cannot overflow.
-        if (documents > (ulong)file.Length / IndexBytes || documents > int.MaxValue - 1 || tokens > (ulong)file.Length / TokenBytes ||
+        if (documents > (ulong)file.Length / IndexBytes || documents > int.MaxValue - 1 ||
+            tokens > (ulong)file.Length / TokenBytes ||
             tokens <= documents || IndexOffset((long)tokens) + (long)documents * IndexBytes != file.Length)
-            throw Damaged(file.Path, $"it claims {documents} documents and {tokens} tokens, but has {file.Length} bytes");
+            throw Damaged(file.Path,
+                $"it claims {documents} documents and {tokens} tokens, but has {file.Length} bytes");
     }
 
     private void CheckTokens()
@@ -137,7 +143,8 @@ public sealed class TokenShards : IDisposable
         for (var d = 0; d < DocumentCount; d++)
         {
             var (start, length) = (Start(d), RawLength(d));
-            if (start <= before || start >= TokenCount - 1 || (d == 0 && start != 0) || Tokens(start, 1)[0] != EndOfText)
+            if (start <= before || start >= TokenCount - 1 || (d == 0 && start != 0) ||
+                Tokens(start, 1)[0] != EndOfText)
                 throw Damaged(Path, $"document {d} begins at token {start}");
             if (start - before > int.MaxValue || length < 0 || length > RawBytes - raw)
                 throw Damaged(Path, $"document {d} has {length} bytes of text");

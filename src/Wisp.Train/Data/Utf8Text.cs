@@ -4,7 +4,9 @@ using System.Text.Unicode;
 
 namespace Wisp.Train.Data;
 
-/// <summary>Raw bytes to the text that all later stages take for granted: UTF-8, LF line ends, no byte-order mark.</summary>
+/// <summary>
+/// Raw bytes to the text that all later stages take for granted: UTF-8, LF line ends, no byte-order mark.
+/// </summary>
 internal static class Utf8Text
 {
     public const string Binary = "binary";
@@ -39,7 +41,8 @@ internal static class Utf8Text
         while (!bytes.IsEmpty)
         {
             var status = Rune.DecodeFromUtf8(bytes, out var rune, out var length);
-            repaired.Advance((status == OperationStatus.Done ? rune : Rune.ReplacementChar).EncodeToUtf8(repaired.GetSpan(4)));
+            repaired.Advance((status == OperationStatus.Done ? rune : Rune.ReplacementChar)
+                .EncodeToUtf8(repaired.GetSpan(4)));
             bytes = bytes[length..];
         }
 

@@ -99,8 +99,8 @@ internal readonly partial record struct BookBlock(BlockKind Kind, string Text)
     }
 
     /// <summary>
-    /// A wrapped line ends where the next word no longer fits; a line of verse ends earlier, and the next one begins with
-    /// a capital. Most lines of a block have to show both.
+    /// A wrapped line ends where the next word no longer fits; a line of verse ends earlier, and the next one begins
+    /// with a capital. Most lines of a block have to show both.
     /// </summary>
     private static bool IsBrokenOnPurpose(List<string> lines, int width)
     {
@@ -157,9 +157,10 @@ internal readonly partial record struct BookBlock(BlockKind Kind, string Text)
     [GeneratedRegex(@"^[\s*.·~_=+#<>o-]{3,}$|^\s*[*~#]\s*$")]
     private static partial Regex Rule();
 
-    [GeneratedRegex(@"^(?:(?:CHAPTER|Chapter|BOOK|Book|PART|Part|STAVE|Stave|ACT|Act|SCENE|Scene|CANTO|LETTER|Letter|STORY|Story|" +
-        @"ADVENTURE|Adventure|VOLUME|Volume|VOL\.|SECTION|Section|EPISODE|Episode|FYTTE|LESSON|Lesson|DAY)\s+(?:THE\s+|the\s+)?" +
-        @"(?:[IVXLCDMivxlc]+|\d+|[A-Z][A-Za-z]+(?:-[A-Za-z]+)?)(?:[.:,\s-].*)?|(?:CHAPTER|PROLOGUE|EPILOGUE|Prologue|Epilogue)[.:]?|" +
-        @"[IVXLC]+(?:\.|[.:]\s+[""'A-Z].*[^,;]|\.?\s?--?\s*\S.*|\s+[A-Z][A-Z' -]+[.]?)?|\d{1,2}\.?(?:\s+[A-Z""'].*[^.,;])?)$")]
+    [GeneratedRegex(@"^(?:(?:CHAPTER|Chapter|BOOK|Book|PART|Part|STAVE|Stave|ACT|Act|SCENE|Scene|CANTO|LETTER|" +
+        @"Letter|STORY|Story|ADVENTURE|Adventure|VOLUME|Volume|VOL\.|SECTION|Section|EPISODE|Episode|FYTTE|LESSON|" +
+        @"Lesson|DAY)\s+(?:THE\s+|the\s+)?(?:[IVXLCDMivxlc]+|\d+|[A-Z][A-Za-z]+(?:-[A-Za-z]+)?)(?:[.:,\s-].*)?|" +
+        @"(?:CHAPTER|PROLOGUE|EPILOGUE|Prologue|Epilogue)[.:]?|[IVXLC]+(?:\.|[.:]\s+[""'A-Z].*[^,;]|" +
+        @"\.?\s?--?\s*\S.*|\s+[A-Z][A-Z' -]+[.]?)?|\d{1,2}\.?(?:\s+[A-Z""'].*[^.,;])?)$")]
     private static partial Regex Number();
 }

@@ -40,7 +40,8 @@ internal static partial class BookMatter
             behind += blocks[i].Text.Length;
             if (Ending().IsMatch(blocks[i].Head) || Transcriber().IsMatch(blocks[i].Head))
                 cut = i;
-            else if (cut - i <= NextAdvertisement && Advertisement().IsMatch(blocks[i].Head) && !IsSpeech(blocks[i].Text))
+            else if (cut - i <= NextAdvertisement && Advertisement().IsMatch(blocks[i].Head) &&
+                !IsSpeech(blocks[i].Text))
                 cut = Math.Min(cut, BeginningOfMatter(blocks, i));
         }
 
@@ -79,7 +80,8 @@ internal static partial class BookMatter
             var end = i + 1;
             if (isPreface)
             {
-                while (end < blocks.Count && blocks[end].Kind != BlockKind.Numbered && !ListHeading().IsMatch(blocks[end].Head))
+                while (end < blocks.Count && blocks[end].Kind != BlockKind.Numbered &&
+                    !ListHeading().IsMatch(blocks[end].Head))
                     end++;
                 if (end == blocks.Count)
                     continue;
@@ -104,12 +106,15 @@ internal static partial class BookMatter
             blocks.RemoveRange(0, BeginningOfChapter(blocks, first));
     }
 
-    /// <summary>From the first long paragraph back over the short ones before it to the heading of the chapter.</summary>
+    /// <summary>
+    /// From the first long paragraph back over the short ones before it to the heading of the chapter.
+    /// </summary>
     private static int BeginningOfChapter(List<BookBlock> blocks, int prose)
     {
         const int Reach = 80; // a chapter may open with much short talk
         var start = prose;
-        while (start > 0 && prose - start < Reach && !blocks[start - 1].IsHeadingLike && blocks[start - 1].Kind == BlockKind.Prose &&
+        while (start > 0 && prose - start < Reach && !blocks[start - 1].IsHeadingLike &&
+            blocks[start - 1].Kind == BlockKind.Prose &&
             !IsImprint(blocks[start - 1]))
             start--;
         // Titles may follow the number of a chapter, so a number is looked for a little further back.
@@ -132,45 +137,50 @@ internal static partial class BookMatter
     [GeneratedRegex(@"^\W*(?:THE END|The End|FINIS|Finis)\W*$")]
     private static partial Regex Ending();
 
-    [GeneratedRegex(@"^\W*(?:(?:the )?end|finis|(?:the )?end of .{1,60}|the curtain falls|curtain|contents|page|chapter page)\W*$",
-        RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^\W*(?:(?:the )?end|finis|(?:the )?end of .{1,60}|the curtain falls|curtain|contents|page|" +
+        @"chapter page)\W*$", RegexOptions.IgnoreCase)]
     private static partial Regex Closing();
 
-    [GeneratedRegex(@"^\W*(?:transcriber(?:'?s|s')?'? *(?:'s)? *(?:end)? ?(?:note|comment|remark|correction)|transcribers? note|transcribed from|" +
-        @"e-?text prepared|produced by .*proofread|note: images of the orig|project gutenberg|this e-?(?:text|book) )|" +
-        @"\b(?:has|have) been (?:left|retained|corrected|changed|preserved) (?:as|without|from|in|to)\b.*\b(?:original|printed|text|spelling|edition)\b",
+    [GeneratedRegex(@"^\W*(?:transcriber(?:'?s|s')?'? *(?:'s)? *(?:end)? ?(?:note|comment|remark|correction)|" +
+        @"transcribers? note|transcribed from|e-?text prepared|produced by .*proofread|note: images of the orig|" +
+        @"project gutenberg|this e-?(?:text|book) )|\b(?:has|have) been (?:left|retained|corrected|changed|" +
+        @"preserved) (?:as|without|from|in|to)\b.*\b(?:original|printed|text|spelling|edition)\b",
         RegexOptions.IgnoreCase)]
     private static partial Regex Transcriber();
 
-    [GeneratedRegex(@"^\W*(?:(?:table of )?contents|list of .{1,30}|(?:the |list of )?illustrations|list of chapters|footnotes?|notes|endnotes|" +
-        @"index|glossary|bibliography|errata|books? by .*|by the same author.*|works by .*|other books .*|dramatis personae)\W*$",
-        RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^\W*(?:(?:table of )?contents|list of .{1,30}|(?:the |list of )?illustrations|" +
+        @"list of chapters|footnotes?|notes|endnotes|index|glossary|bibliography|errata|books? by .*|" +
+        @"by the same author.*|works by .*|other books .*|dramatis personae)\W*$", RegexOptions.IgnoreCase)]
     private static partial Regex ListHeading();
 
-    [GeneratedRegex(@"^\W*(?:(?:the |author'?s |editor'?s |publisher(?:'s|s'|s)? |translator'?s )?(?:preface|foreword|introduction|introductory(?: note)?|" +
-        @"dedication|note|advertisement|biograph.*|about the author.*|acknowledge?ments?)(?: to .*)?|to (?:the|my) readers?)\W*$", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^\W*(?:(?:the |author'?s |editor'?s |publisher(?:'s|s'|s)? |translator'?s )?(?:preface|" +
+        @"foreword|introduction|introductory(?: note)?|dedication|note|advertisement|biograph.*|about the author.*|" +
+        @"acknowledge?ments?)(?: to .*)?|to (?:the|my) readers?)\W*$", RegexOptions.IgnoreCase)]
     private static partial Regex PrefaceHeading();
 
     // "[3] He means ..." and "* He means ...", at the beginning of a paragraph.
-    [GeneratedRegex(@"^(?:\[(?:\d{1,4}|[A-Z]|\*+|Footnote\b.*?)\]|\{\d{1,4}\}|\*{1,3} ?(?=[A-Z""])|\(\d{1,3}\) _?[A-Z])")]
+    [GeneratedRegex(@"^(?:\[(?:\d{1,4}|[A-Z]|\*+|Footnote\b.*?)\]|\{\d{1,4}\}|\*{1,3} ?(?=[A-Z""])|" +
+        @"\(\d{1,3}\) _?[A-Z])")]
     private static partial Regex FootnoteText();
 
-    [GeneratedRegex(@"\b(?:postpaid|(?:12|16|18|24)mo|8vo|worth \$|printed by|(?:bound|handsome) .{0,20}cloth|cloth[,.:;]? (?:gilt|bound|illustrated|extra|\$)|grosset (?:&|and) dunlap|" +
-        @"a\. ?l\. burt|hurst (?:&|and) co|saalfield|m\. ?a\. donohue|donohue (?:&|and)|porter (?:&|and) coates|henry t\. coates|winston co|" +
-        @"barse (?:&|and) hopkins|cupples (?:&|and) leon|houghton,? mifflin|charles scribner|macmillan (?:and|&) co|little,? brown,? (?:and|&)|" +
-        @"roberts brothers|longmans|l\. ?c\. page|per volume|price,? (?:only )?(?:\$|\d+ cents|one dollar|net)|\d+ cents (?:each|per)|" +
-        @"by the (?:same author|author of)|other (?:books|volumes) (?:in|by|of)|for sale (?:by|at|wherever|everywhere)|printed in (?:the|great)|" +
-        @"uniform (?:style|with|edition)|illustrated\. price|complete in .{1,12} vol|sent .{0,20}on receipt of)\b",
+    [GeneratedRegex(@"\b(?:postpaid|(?:12|16|18|24)mo|8vo|worth \$|printed by|(?:bound|handsome) .{0,20}cloth|" +
+        @"cloth[,.:;]? (?:gilt|bound|illustrated|extra|\$)|grosset (?:&|and) dunlap|a\. ?l\. burt|hurst (?:&|" +
+        @"and) co|saalfield|m\. ?a\. donohue|donohue (?:&|and)|porter (?:&|and) coates|henry t\. coates|winston co|" +
+        @"barse (?:&|and) hopkins|cupples (?:&|and) leon|houghton,? mifflin|charles scribner|macmillan (?:and|&) co|" +
+        @"little,? brown,? (?:and|&)|roberts brothers|longmans|l\. ?c\. page|per volume|price,? (?:only )?(?:\$|" +
+        @"\d+ cents|one dollar|net)|\d+ cents (?:each|per)|by the (?:same author|author of)|other (?:books|" +
+        @"volumes) (?:in|by|of)|for sale (?:by|at|wherever|everywhere)|printed in (?:the|great)|uniform (?:style|" +
+        @"with|edition)|illustrated\. price|complete in .{1,12} vol|sent .{0,20}on receipt of)\b",
         RegexOptions.IgnoreCase)]
     private static partial Regex Advertisement();
 
-    [GeneratedRegex(@"\b(?:copyright|publish(?:ed by|ers|ing co)|printed (?:by|in)|illustrat(?:ed|ions) by|author of|all rights|" +
-        @"translated (?:from|by)|edited\b.{0,20} by|reprinted|stereotyp|transcrib|images of the original|archive\.org|on-?line)\b",
-        RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"\b(?:copyright|publish(?:ed by|ers|ing co)|printed (?:by|in)|illustrat(?:ed|ions) by|" +
+        @"author of|all rights|translated (?:from|by)|edited\b.{0,20} by|reprinted|stereotyp|transcrib|" +
+        @"images of the original|archive\.org|on-?line)\b", RegexOptions.IgnoreCase)]
     private static partial Regex Imprint();
 
     // What a title page says and a paragraph may say, too.
-    [GeneratedRegex(@"\b(?:edition|company|& co|and co\.|& sons?|limited|ltd|new york|boston|philadelphia|chicago|london:?)\b|" +
-        @"^\W*by\b|^\W*(?:18|19)\d\d\W*$|\bto\b.{0,40}\bdedicat", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"\b(?:edition|company|& co|and co\.|& sons?|limited|ltd|new york|boston|philadelphia|chicago|" +
+        @"london:?)\b|^\W*by\b|^\W*(?:18|19)\d\d\W*$|\bto\b.{0,40}\bdedicat", RegexOptions.IgnoreCase)]
     private static partial Regex TitlePage();
 }

@@ -61,7 +61,9 @@ internal static class Chapters
         yield return section;
     }
 
-    /// <summary>Parts of about equal size, cut between paragraphs, no longer than maxBytes where paragraphs allow it.</summary>
+    /// <summary>
+    /// Parts of about equal size, cut between paragraphs, no longer than maxBytes where paragraphs allow it.
+    /// </summary>
     private static IEnumerable<string> Parts(List<string> paragraphs, int maxBytes)
     {
         var total = paragraphs.Sum(paragraph => Encoding.UTF8.GetByteCount(paragraph) + 2);

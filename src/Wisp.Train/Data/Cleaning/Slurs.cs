@@ -13,16 +13,20 @@ internal static partial class Slurs
         "avttre avttref avttnu avttnuf avttru avttruf avttn avttnf avttreurnq avttreurnqf avttreqbz " +
         "pbba pbbaf qnexl qnexvr qnexvrf qnexrl qnexrlf puvanzna puvanzra wnc wncf vawha vawhaf erqfxva erqfxvaf " +
         "fdhnj fdhnjf qntb qntbf qntbrf furral furravrf xvxr xvxrf xnssve xnssvef pnssre pnssref pnsser pnsserf " +
-        "cvpxnavaal cvpxnavaavrf cvpnavaal cvpnavaavrf fnzob pbbyvr pbbyvrf unys-oerrq unys-oerrqf unysoerrq unysoerrqf " +
+        "cvpxnavaal cvpxnavaavrf cvpnavaal cvpnavaavrf fnzob pbbyvr pbbyvrf unys-oerrq unys-oerrqf unysoerrq " +
+        "unysoerrqf " +
         "oynpxnzbbe oynpxnzbbef tbbx tbbxf jrgonpx jrgonpxf fcvp fcvpf jbc jbcf jbt jbtf";
 
     private static readonly HashSet<string> Words = [.. Decode(Rot13).Split(' ')];
-    private static readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> Lookup = Words.GetAlternateLookup<ReadOnlySpan<char>>();
+    private static readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> Lookup =
+        Words.GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <summary>A document is dropped when at least this many of its paragraphs would be ...</summary>
     public const int DenseCount = 4;
 
-    /// <summary>... and they are at least this share: what is left of such a text has holes and the same spirit.</summary>
+    /// <summary>
+    /// ... and they are at least this share: what is left of such a text has holes and the same spirit.
+    /// </summary>
     public const double DenseShare = 0.04;
 
     public static bool In(ReadOnlySpan<char> text)
@@ -32,7 +36,8 @@ internal static partial class Slurs
         {
             var word = text.Slice(match.Index, match.Length);
             var hyphen = word.IndexOf('-');
-            if (IsListed(word, lower) || (hyphen > 0 && (IsListed(word[..hyphen], lower) || IsListed(word[(hyphen + 1)..], lower))))
+            if (IsListed(word, lower) || (hyphen > 0 &&
+                (IsListed(word[..hyphen], lower) || IsListed(word[(hyphen + 1)..], lower))))
                 return true;
         }
 

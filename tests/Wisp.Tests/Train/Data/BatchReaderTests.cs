@@ -27,7 +27,8 @@ public sealed class BatchReaderTests : IDisposable
     public void Rows_are_windows_of_a_stream_of_whole_documents(int B, int T)
     {
         // Every token is unique, so where it came from is known.
-        int[][] documents = [.. Enumerable.Range(0, 30).Select(d => Enumerable.Range(d * 33, 1 + d * 7 % 33).ToArray())];
+        int[][] documents = [.. Enumerable.Range(0, 30)
+            .Select(d => Enumerable.Range(d * 33, 1 + d * 7 % 33).ToArray())];
         using var shards = Shards.Write(_folder["a.tokens"], documents);
         var reader = new BatchReader(shards, B, T, seed: 5);
         for (var step = 0L; step * B < 2 * reader.RowsPerEpoch; step++)
@@ -60,7 +61,8 @@ public sealed class BatchReaderTests : IDisposable
     [InlineData(1, 1), InlineData(3, 7), InlineData(4, 16), InlineData(2, 65)]
     public void An_epoch_has_every_token_as_a_target_once_up_to_the_tail(int B, int T)
     {
-        int[][] documents = [.. Enumerable.Range(0, 30).Select(d => Enumerable.Range(d * 33, 1 + d * 7 % 33).ToArray())];
+        int[][] documents = [.. Enumerable.Range(0, 30)
+            .Select(d => Enumerable.Range(d * 33, 1 + d * 7 % 33).ToArray())];
         using var shards = Shards.Write(_folder["a.tokens"], documents);
         var reader = new BatchReader(shards, B, T, seed: 5);
         Assert.Equal((shards.TokenCount - 1) / T, reader.RowsPerEpoch);
@@ -108,8 +110,10 @@ public sealed class BatchReaderTests : IDisposable
     {
         using var shards = Shards.Write(_folder["a.tokens"], Shards.RandomDocuments(count: 50, seed: 2, maxTokens: 90));
         var reader = new BatchReader(shards, 1, 16, seed: 9);
-        var first = Enumerable.Range(0, reader.RowsPerEpoch).Select(s => string.Join(" ", Fill(reader, s).Tokens)).ToHashSet();
-        var same = Enumerable.Range(reader.RowsPerEpoch, reader.RowsPerEpoch).Count(s => first.Contains(string.Join(" ", Fill(reader, s).Tokens)));
+        var first = Enumerable.Range(0, reader.RowsPerEpoch).Select(s => string.Join(" ", Fill(reader, s).Tokens))
+            .ToHashSet();
+        var same = Enumerable.Range(reader.RowsPerEpoch, reader.RowsPerEpoch)
+            .Count(s => first.Contains(string.Join(" ", Fill(reader, s).Tokens)));
         Assert.InRange(same, 0, reader.RowsPerEpoch / 4); // windows differ, because the documents stand elsewhere
     }
 
@@ -130,7 +134,8 @@ public sealed class BatchReaderTests : IDisposable
     public void Text_shorter_than_a_row_is_an_error()
     {
         using var shards = Shards.Write(_folder["a.tokens"], [[1, 2], [3]]); // EOT 1 2 EOT 3 EOT: five targets
-        Assert.Contains("Choose a shorter context", Assert.Throws<InvalidDataException>(() => new BatchReader(shards, 1, 6, 0)).Message);
+        Assert.Contains("Choose a shorter context",
+            Assert.Throws<InvalidDataException>(() => new BatchReader(shards, 1, 6, 0)).Message);
         Assert.Equal(1, new BatchReader(shards, 1, 5, 0).RowsPerEpoch);
     }
 
