@@ -130,7 +130,7 @@ public static class Compression
             start.Environment.Remove("ZSTD_CLEVEL");
             start.Environment.Remove("ZSTD_NBTHREADS");
             using var process = Process.Start(start) ?? throw new IOException($"{path} did not start");
-            using var stop = cancel.Register(() => process.Kill());
+            using var stop = cancel.Register(() => Kill(process));
             // Both pipes have to be drained while the text goes in, or the three processes wait for each other.
             using var count = new CountingStream();
             var output = process.StandardOutput.BaseStream.CopyToAsync(count, CancellationToken.None);
@@ -158,6 +158,18 @@ public static class Compression
         {
             cancel.ThrowIfCancellationRequested();
             return new CompressionRow(name, null, null, $"failed: {e.Message}");
+        }
+    }
+
+    private static void Kill(Process process)
+    {
+        try
+        {
+            process.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It ended by itself in the meantime.
         }
     }
 

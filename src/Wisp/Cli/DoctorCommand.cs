@@ -12,6 +12,9 @@ internal static class DoctorCommand
     // Long enough for the clock to rise and the caches to warm, short enough that nobody waits.
     private static readonly TimeSpan MeasuringTime = TimeSpan.FromMilliseconds(400);
 
+    // The measurement of bandwidth reads half a gigabyte, which a nearly full machine should not have to find.
+    private const long MemoryToMeasure = 1L << 30;
+
     private const int LabelWidth = 11;
 
     public static Command Create()
@@ -44,7 +47,7 @@ internal static class DoctorCommand
         return machine with
         {
             FmaPeak = Roofline.FmaPeak(pool, MeasuringTime),
-            ReadBandwidth = Roofline.ReadBandwidth(pool, MeasuringTime),
+            ReadBandwidth = machine.MemoryAvailable < MemoryToMeasure ? null : Roofline.ReadBandwidth(pool, MeasuringTime),
         };
     }
 

@@ -4,7 +4,7 @@ using System.Reflection;
 
 namespace Wisp.Cli;
 
-/// <summary>The root of all commands. A new command is one line here.</summary>
+/// <summary>The root of all commands. A new command is one line here; the order is that of the help.</summary>
 internal static class WispCommand
 {
     public static RootCommand Create()

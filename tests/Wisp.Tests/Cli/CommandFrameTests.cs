@@ -57,6 +57,19 @@ public class CommandFrameTests
         Assert.Equal((0, expected, ""), Run(Root(_ => { }), ["act", "--help"]));
     }
 
+    [Theory]
+    [InlineData(40), InlineData(80), InlineData(200)]
+    public void Help_fits_the_terminal(int width)
+    {
+        var root = Root(_ => { });
+        foreach (var command in root.Subcommands.Prepend<Command>(root))
+        {
+            var (screen, console) = Screen.Of(width); // fails on a character beyond its last column
+            HelpPage.Write(console, command);
+            Assert.NotEqual("", screen.Rows[0]);
+        }
+    }
+
     [Fact]
     public void The_version_is_one_line() => Assert.Matches(@"^wisp \d+\.\d+\.\d+( \(\w+\))?\n$", Run("--version").Out);
 
