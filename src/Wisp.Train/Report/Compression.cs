@@ -4,17 +4,17 @@ using System.IO.Compression;
 
 namespace Wisp.Train.Report;
 
-/// <summary>How small one compressor makes the held-out text. Bytes is null where it did not run; Note says why.</summary>
+/// <summary>How small one compressor makes the held-out text; without numbers where Note says why not.</summary>
 /// <param name="IsModel">The row of the trained model, drawn apart from the others.</param>
 public sealed record CompressionRow(
     string Name, double? BitsPerByte, long? Bytes, string? Note = null, bool IsModel = false)
 {
-    /// <summary>The model as a compressor: an arithmetic coder reaches its cross-entropy to within a few bits.</summary>
+    /// <summary>The model as a compressor: an arithmetic coder comes within a few bits of its loss.</summary>
     public static CompressionRow OfModel(string name, double bitsPerByte, long textBytes) =>
-        new(name, bitsPerByte, (long)Math.Ceiling(bitsPerByte * textBytes / 8), "its weights not counted", IsModel: true);
+        new(name, bitsPerByte, (long)Math.Ceiling(bitsPerByte * textBytes / 8), "its weights not counted", true);
 }
 
-/// <summary>General-purpose compressors on a text, each at its strongest usual setting, as bits a byte of text.</summary>
+/// <summary>General-purpose compressors at their strongest usual settings, as bits a byte of text.</summary>
 public static class Compression
 {
     /// <summary>Window of 2^24 bytes, the largest that plain brotli has.</summary>
@@ -47,7 +47,7 @@ public static class Compression
         ];
     }
 
-    /// <summary>The program's full path when a folder of PATH holds it. Relative entries of PATH are not looked at.</summary>
+    /// <summary>The program's full path when a folder of PATH holds it; relative entries are not looked at.</summary>
     public static string? OnPath(string program)
     {
         string[] names = OperatingSystem.IsWindows() ? [program + ".exe"] : [program];

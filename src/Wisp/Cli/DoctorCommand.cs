@@ -28,7 +28,8 @@ internal static class DoctorCommand
         };
         doctor.SetAction(parse =>
         {
-            var machine = Machine.Look(AppContext.BaseDirectory, Environment.GetEnvironmentVariable, Compression.OnPath);
+            var machine = Machine.Look(
+                AppContext.BaseDirectory, Environment.GetEnvironmentVariable, Compression.OnPath);
             if (!parse.GetValue(quick))
                 machine = Measure(machine);
             var output = parse.InvocationConfiguration.Output;
@@ -47,20 +48,21 @@ internal static class DoctorCommand
         return machine with
         {
             FmaPeak = Roofline.FmaPeak(pool, MeasuringTime),
-            ReadBandwidth = machine.MemoryAvailable < MemoryToMeasure ? null : Roofline.ReadBandwidth(pool, MeasuringTime),
+            ReadBandwidth = machine.MemoryAvailable < MemoryToMeasure
+                ? null : Roofline.ReadBandwidth(pool, MeasuringTime),
         };
     }
 
     internal static void Write(IAnsiConsole console, Machine machine)
     {
         Title(console, "Machine");
-        Line(console, "processor", $"{machine.Cpu}, {machine.Cores} {(machine.Cores == 1 ? "core" : "cores")}, {machine.Architecture}");
+        Line(console, "processor", $"{machine.Cpu}, {Cores(machine)}, {machine.Architecture}");
         Line(console, "vectors", (machine.VectorBits == 0 ? "none in hardware" : $"{machine.VectorBits} bits wide") +
             (machine.VectorBits < 256 ? "; slow: the kernels want 256 bits (AVX2) or more" : ""));
-        Line(console, "has", string.Join(", ", machine.Features.Where(f => f.Present).Select(f => f.Name)));
-        if (machine.Features.Any(f => !f.Present))
-            Line(console, "has not", string.Join(", ", machine.Features.Where(f => !f.Present).Select(f => f.Name)), dim: true);
-        Line(console, "memory", $"{Human.Bytes(machine.MemoryTotal)}, {Human.Bytes(machine.MemoryAvailable)} available");
+        foreach (var group in machine.Features.GroupBy(f => f.Present).OrderByDescending(group => group.Key))
+            Line(console, group.Key ? "has" : "has not", string.Join(", ", group.Select(f => f.Name)), dim: !group.Key);
+        Line(console, "memory",
+            $"{Human.Bytes(machine.MemoryTotal)}, {Human.Bytes(machine.MemoryAvailable)} available");
         if (machine.FmaPeak is { } peak)
             Line(console, "arithmetic", $"{peak / 1e9:0.0} GFLOP/s FMA peak in float32, measured on {Cores(machine)}");
         if (machine.ReadBandwidth is { } bandwidth)

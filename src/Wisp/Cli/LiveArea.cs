@@ -9,7 +9,7 @@ namespace Wisp.Cli;
 /// <remarks>
 /// The cursor stays visible and rests on the line below the area, and no mode of the terminal is left switched on
 /// between two drawings: whenever the process dies, kill -9 included, the terminal is as it should be. A drawing is one
-/// write between the marks of synchronized output (mode 2026; terminals without it ignore the marks), so nothing flickers.
+/// write between the marks of synchronized output (mode 2026, ignored where it is unknown), so nothing flickers.
 /// </remarks>
 internal sealed class LiveArea(IAnsiConsole console)
 {

@@ -53,7 +53,8 @@ internal static class Glyphs
     public static Paint Bar(this Paint line, double part, int width, bool unicode)
     {
         var full = (int)Math.Round(Math.Clamp(double.IsFinite(part) ? part : 0, 0, 1) * width);
-        return line.Add(new string(unicode ? '━' : '=', full), Accent).Add(new string(unicode ? '─' : '-', width - full), Label);
+        return line.Add(new string(unicode ? '━' : '=', full), Accent)
+            .Add(new string(unicode ? '─' : '-', width - full), Label);
     }
 
     /// <summary>Eight heights between the lowest and the highest value, each character a mean of its share.</summary>
@@ -72,6 +73,7 @@ internal static class Glyphs
         }
 
         double low = means.Min(), span = means.Max() - low;
-        return string.Concat(means.Select(m => steps[span > 0 ? (int)Math.Min(steps.Length - 1, (m - low) / span * steps.Length) : 0]));
+        return string.Concat(means.Select(mean =>
+            steps[span > 0 ? (int)Math.Min(steps.Length - 1, (mean - low) / span * steps.Length) : 0]));
     }
 }

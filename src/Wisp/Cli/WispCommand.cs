@@ -29,7 +29,9 @@ internal static class WispCommand
         {
             var version = typeof(WispCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
                 .InformationalVersion.Split('+');
-            return version.Length > 1 ? $"wisp {version[0]} ({version[1][..Math.Min(9, version[1].Length)]})" : $"wisp {version[0]}";
+            return version.Length > 1
+                ? $"wisp {version[0]} ({version[1][..Math.Min(9, version[1].Length)]})"
+                : $"wisp {version[0]}";
         }
     }
 }
