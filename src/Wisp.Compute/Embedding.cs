@@ -1,6 +1,7 @@
 namespace Wisp.Compute;
 
-/// <summary>Look-up of table rows: y[n] = table[ids[n]]. Shapes: y, dy are (N, C); table, dTable are (V, C); ids is (N).</summary>
+/// <summary>Look-up of table rows: y[n] = table[ids[n]].</summary>
+/// <remarks>Shapes: y, dy are (N, C); table, dTable are (V, C); ids is (N).</remarks>
 public static unsafe class Embedding
 {
     // The backward pass cuts the columns: 64 floats are four cache lines, long enough a run for a random row.
@@ -20,8 +21,8 @@ public static unsafe class Embedding
     }
 
     /// <summary>
-    /// Adds dy[n] into dTable[ids[n]]. Every task owns some columns and goes through all tokens in order, so a repeated id
-    /// is no race and the order of its sum never changes.
+    /// Adds dy[n] into dTable[ids[n]]. Every task owns some columns and goes through all tokens in order, so a
+    /// repeated id is no race and the order of its sum never changes.
     /// </summary>
     public static void Backward(
         WorkerPool pool, Span<float> dTable, ReadOnlySpan<float> dy, ReadOnlySpan<int> ids, int C)

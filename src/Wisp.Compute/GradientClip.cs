@@ -5,12 +5,12 @@ namespace Wisp.Compute;
 /// Pascanu et al. 2013, "On the difficulty of training recurrent neural networks", arXiv:1211.5063, algorithm 1.
 /// </summary>
 /// <remarks>
-/// ‖g‖ is the root of the added <see cref="VectorOps.SumOfSquares"/> of the tensors. The coefficient goes to the optimizer
-/// as its gradient scale, which saves a pass over the gradients.
+/// ‖g‖ is the root of the added <see cref="VectorOps.SumOfSquares"/> of the tensors. The coefficient goes to the
+/// optimizer as its gradient scale, which saves a pass over the gradients.
 /// </remarks>
 public static class GradientClip
 {
-    /// <summary>What every gradient is multiplied by. NaN where the norm is, so that the caller cannot miss it.</summary>
+    /// <summary>The factor of every gradient. NaN where the norm is, so that the caller cannot miss it.</summary>
     public static double Coefficient(double norm, double maxNorm)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxNorm);

@@ -15,7 +15,8 @@ public static unsafe class RmsNorm
 {
     /// <summary>Writes y, and r for the backward pass: recomputing it would read x a second time. y may be x.</summary>
     public static void Forward(
-        WorkerPool pool, Span<float> y, Span<float> r, ReadOnlySpan<float> x, ReadOnlySpan<float> g, int width, float eps)
+        WorkerPool pool, Span<float> y, Span<float> r, ReadOnlySpan<float> x, ReadOnlySpan<float> g,
+        int width, float eps)
     {
         var N = Rows(x.Length, width, g.Length, r.Length);
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Length, x.Length);
@@ -28,8 +29,8 @@ public static unsafe class RmsNorm
     }
 
     /// <summary>
-    /// Adds into dg; adds into dx too when <paramref name="accumulate"/>, because the residual stream has two consumers of
-    /// the same x, and otherwise assigns it: dx may then be dy.
+    /// Adds into dg; adds into dx too when <paramref name="accumulate"/>, because the residual stream has two consumers
+    /// of the same x, and otherwise assigns it: dx may then be dy.
     /// </summary>
     public static void Backward(
         WorkerPool pool, Span<float> dx, Span<float> dg, ReadOnlySpan<float> dy, ReadOnlySpan<float> x,

@@ -34,7 +34,7 @@ public static unsafe class Roofline
     public static double ReadBandwidth(WorkerPool pool, TimeSpan time)
     {
         using var buffer = new FloatBuffer(BandwidthFloats);
-        VectorOps.Fill(pool, buffer.Span, 1f); // pages never written all map to one page of zeros, which sits in a cache
+        VectorOps.Fill(pool, buffer.Span, 1f); // unwritten pages would all be one page of zeros, held in a cache
         var floatsPerTask = 1 << 18; // 1 MiB: long runs for the prefetcher
         var tasks = Partition.Tasks(buffer.Length, floatsPerTask);
         var sink = pool.Scratch(tasks);

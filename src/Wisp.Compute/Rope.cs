@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static Wisp.Compute.Simd;
 
@@ -15,8 +16,8 @@ public enum RopeLayout
 /// Su et al. 2021, "RoFormer", arXiv:2104.09864, eq. 34.
 /// </summary>
 /// <remarks>
-/// Shapes: x is (N, H, D), positions is (N). (a, b) → (a·cos − b·sin, a·sin + b·cos); the backward pass is the rotation by
-/// the negative angle, because a rotation's transpose is its inverse.
+/// Shapes: x is (N, H, D), positions is (N). (a, b) → (a·cos − b·sin, a·sin + b·cos); the backward pass is the rotation
+/// by the negative angle, because a rotation's transpose is its inverse.
 /// </remarks>
 public static unsafe class Rope
 {
@@ -31,7 +32,8 @@ public static unsafe class Rope
         Rotate(pool, dx, positions, table, H, layout, -1f);
 
     private static void Rotate(
-        WorkerPool pool, Span<float> x, ReadOnlySpan<int> positions, RopeTable table, int H, RopeLayout layout, float sign)
+        WorkerPool pool, Span<float> x, ReadOnlySpan<int> positions, RopeTable table, int H, RopeLayout layout,
+        float sign)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(H);
         var width = checked(H * table.D);
@@ -109,33 +111,44 @@ public static unsafe class Rope
         {
             var row = job.X + (nint)n * job.H * job.D;
             float* cos = job.Cos + (nint)job.Positions[n] * half, sin = job.Sin + (nint)job.Positions[n] * half;
-            for (var i = 0; i < job.D; i += W)
+            var i = 0;
+            for (; i <= job.D - W; i += W)
             {
-                var count = Math.Min(W, job.D - i);
-                Vector512<float> c = Twice(cos + i / 2, count / 2), s = Twice(sin + i / 2, count / 2) * signs;
+                var c = Twice(Vector256.Load(cos + i / 2));
+                var s = Twice(Vector256.Load(sin + i / 2)) * signs;
                 for (var h = 0; h < job.H; h++)
                 {
                     var at = row + (nint)h * job.D + i;
-                    var x = count == W ? Vector512.Load(at) : LoadFirst(at, count);
-                    var y = Fma(x, c, SwapPairs(x) * s);
-                    if (count == W)
-                        y.Store(at);
-                    else
-                        StoreFirst(at, count, y);
+                    var x = Vector512.Load(at);
+                    Fma(x, c, SwapPairs(x) * s).Store(at);
+                }
+            }
+
+            if (i < job.D)
+            {
+                var count = job.D - i;
+                var c = Twice(LoadFirst(cos + i / 2, count / 2).GetLower());
+                var s = Twice(LoadFirst(sin + i / 2, count / 2).GetLower()) * signs;
+                for (var h = 0; h < job.H; h++)
+                {
+                    var at = row + (nint)h * job.D + i;
+                    var x = LoadFirst(at, count);
+                    StoreFirst(at, count, Fma(x, c, SwapPairs(x) * s));
                 }
             }
         }
     }
 
     // Shifts of 64-bit lanes move floats within their pair; a shuffle has no fast form on every machine.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> SwapPairs(Vector512<float> x) =>
         ((x.AsUInt64() << 32) | (x.AsUInt64() >> 32)).AsSingle();
 
     // Every float two times: a b c ... becomes a a b b c c ...
-    private static Vector512<float> Twice(float* p, int count)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Twice(Vector256<float> x)
     {
-        var eight = count == W / 2 ? Vector256.Load(p) : LoadFirst(p, count).GetLower();
-        var (low, high) = Vector256.Widen(eight.AsUInt32());
+        var (low, high) = Vector256.Widen(x.AsUInt32());
         var wide = Vector512.Create(low, high);
         return (wide | (wide << 32)).AsSingle();
     }

@@ -22,7 +22,10 @@ public sealed class RopeTable
         {
             var frequency = Math.Pow(theta, -2.0 * p / D);
             for (var t = 0; t < maxPositions; t++)
-                (Sin[t * half + p], Cos[t * half + p]) = ((float)Math.Sin(t * frequency), (float)Math.Cos(t * frequency));
+            {
+                var (sin, cos) = Math.SinCos(t * frequency);
+                (Sin[t * half + p], Cos[t * half + p]) = ((float)sin, (float)cos);
+            }
         }
     }
 

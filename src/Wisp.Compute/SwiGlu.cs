@@ -88,7 +88,8 @@ public static unsafe class SwiGlu
             if (i < job.F)
             {
                 var count = job.F - i;
-                var (dg, du) = Gradients(LoadFirst(dh + i, count), LoadFirst(gate + i, count), LoadFirst(up + i, count));
+                var (dg, du) = Gradients(
+                    LoadFirst(dh + i, count), LoadFirst(gate + i, count), LoadFirst(up + i, count));
                 StoreFirst(dgate + i, count, dg);
                 StoreFirst(dup + i, count, du);
             }

@@ -6,35 +6,46 @@ namespace Wisp.Compute;
 /// <summary>
 /// A fixed set of threads that run one kernel at a time: the caller is worker 0, the others wait for the next job by
 /// spinning for a short while and then parking. A job is a static function, a pointer to its arguments on the caller's
-/// stack and a number of tasks; tasks are claimed in order by an atomic counter, and the call returns when all are done.
+/// stack and a number of tasks; tasks are claimed one by one from an atomic ticket, and the call returns when all are
+/// done.
 /// </summary>
 /// <remarks>
-/// Running a job allocates nothing. Kernels give every task its own outputs, so results do not depend on which
-/// worker ran which task. One job at a time: a pool is used by one thread, and a kernel never calls Run again; both are
-/// checked, because the alternative to an exception is a wrong number.
+/// Running a job allocates nothing. Kernels give every task its own outputs, so results do not depend on which worker
+/// ran which task. The caller waits for tasks, not for workers: one that has lost its core to another program, or is
+/// still waking up, delays nobody unless it holds a task. One job at a time: a pool is used by one thread, and a kernel
+/// never calls Run again; both are checked, because the alternative to an exception is a wrong number.
 /// </remarks>
 public sealed unsafe class WorkerPool : IDisposable
 {
     // How long an idle worker spins before it parks: about 50 µs, longer than the gap between two kernels of a step and
     // far shorter than anything a person notices in a process list.
-    private const int SpinsBeforePark = 2_000;
+    private const int SpinsBeforePark = 1_000;
+
+    // The low half of a ticket is the number of unclaimed tasks plus this: claims that come too late take it below, a
+    // few for every worker, and must not borrow from the job's number in the high half.
+    private const int NoneLeft = 1 << 20;
+
+    private struct Job
+    {
+        public delegate*<void*, int, int, void> Body;
+        public void* Argument;
+        public int Tasks;
+    }
 
     // The fields that threads hammer live on cache lines of their own; 128 bytes because CPUs fetch lines in pairs.
     [StructLayout(LayoutKind.Explicit, Size = 512)]
     private struct Shared
     {
-        [FieldOffset(0)] public int Generation;
-        [FieldOffset(128)] public int NextTask;
-        [FieldOffset(256)] public int Busy;
+        [FieldOffset(0)] public int Published; // the number of the newest job
+        [FieldOffset(128)] public long Ticket; // job number << 32 | NoneLeft + unclaimed tasks
+        [FieldOffset(256)] public int Done; // finished tasks of the newest job
         [FieldOffset(384)] public int Parked;
     }
 
     private readonly Thread[] _threads;
     private readonly object _gate = new();
     private Shared _shared;
-    private delegate*<void*, int, int, void> _body;
-    private void* _job;
-    private int _tasks;
+    private Job _even, _odd; // by the job's number: a claimed task keeps its own from being overwritten, see Work
     private bool _stopping;
     private int _running;
     private Exception? _fault;
@@ -72,41 +83,35 @@ public sealed unsafe class WorkerPool : IDisposable
             return p;
     }
 
-    /// <summary>Runs body(job, task, worker) for every task in [0, tasks), on all workers, and waits for the last.</summary>
-    /// <exception cref="InvalidOperationException">A body threw (the first fault is inside), or the pool is busy.</exception>
-    internal void Run(delegate*<void*, int, int, void> body, void* job, int tasks)
+    /// <summary>Runs body(argument, task, worker) for every task in [0, tasks) and waits for the last.</summary>
+    /// <exception cref="InvalidOperationException">A body threw (first fault inside), or the pool is busy.</exception>
+    internal void Run(delegate*<void*, int, int, void> body, void* argument, int tasks)
     {
         ObjectDisposedException.ThrowIf(_stopping, this);
         if (tasks <= 0)
             return;
         if (Interlocked.Exchange(ref _running, 1) != 0)
-            throw new InvalidOperationException("The pool is running a kernel: a pool serves one thread, one kernel at a time.");
+            throw new InvalidOperationException("The pool is busy: it serves one thread, one kernel at a time.");
 
-        _body = body;
-        _job = job;
-        _tasks = tasks;
+        var number = _shared.Published + 1;
+        JobOf(number) = new Job { Body = body, Argument = argument, Tasks = tasks };
         _fault = null;
-        Volatile.Write(ref _shared.NextTask, 0);
-        if (tasks == 1 || Count == 1)
+        _shared.Done = 0;
+        Interlocked.Exchange(ref _shared.Ticket, ((long)number << 32) | (uint)(NoneLeft + tasks));
+        Publish(number, wake: tasks > 1);
+
+        Work(0);
+        // Spin for the stragglers; give the core away now and then, in case one of them has lost its own.
+        for (var spins = 1; Volatile.Read(ref _shared.Done) != tasks; spins++)
         {
-            Work(0);
-        }
-        else
-        {
-            Volatile.Write(ref _shared.Busy, Count - 1);
-            Publish();
-            Work(0);
-            // Spin for the stragglers; give the core away now and then, in case one of them has lost its own.
-            for (var spins = 1; Volatile.Read(ref _shared.Busy) != 0; spins++)
-            {
-                Thread.SpinWait(1);
-                if (spins % 4096 == 0)
-                    Thread.Yield();
-            }
+            Thread.SpinWait(1);
+            if (spins % 512 == 0)
+                Thread.Yield();
         }
 
+        var fault = _fault;
         Volatile.Write(ref _running, 0);
-        if (_fault is { } fault)
+        if (fault is not null)
             throw new InvalidOperationException($"A kernel failed: {fault.Message}", fault);
     }
 
@@ -116,44 +121,61 @@ public sealed unsafe class WorkerPool : IDisposable
     // The reference lies on the caller's stack, which stands still until the last task is done.
     private static void Invoke(void* body, int task, int worker) => Unsafe.AsRef<Action<int, int>>(body)(task, worker);
 
+    private ref Job JobOf(int number) => ref (number & 1) == 0 ? ref _even : ref _odd;
+
     // Sleepers wait for a condition, not for a permit: a permit could be taken by a worker that has finished this job
-    // and parked again, and the one it was meant for would sleep on while everybody waits for it.
-    private void Publish()
+    // and parked again, and the one it was meant for would sleep on.
+    private void Publish(int number, bool wake)
     {
-        Interlocked.Increment(ref _shared.Generation);
-        if (Volatile.Read(ref _shared.Parked) == 0)
+        Interlocked.Exchange(ref _shared.Published, number);
+        if (!wake || Volatile.Read(ref _shared.Parked) == 0)
             return;
         lock (_gate)
             Monitor.PulseAll(_gate);
     }
 
-    // Whatever a body throws is kept for the caller: a worker must not take the process down, and the caller must not
-    // leave while others still read the job on its stack.
+    // A ticket names its job, so a worker that comes late either finds nothing left or gets a task of the newest job.
+    // A claimed task keeps its job from ending, and with it the job's slot and the caller's stack from being reused. A
+    // ticket with nothing left promises nothing: its job may be over, and nothing of it is read.
     private void Work(int worker)
     {
-        try
+        var done = 0;
+        while (true)
         {
-            int task;
-            while ((task = Interlocked.Increment(ref _shared.NextTask) - 1) < _tasks)
-                _body(_job, task, worker);
+            var ticket = Interlocked.Decrement(ref _shared.Ticket);
+            var left = (int)(ticket & uint.MaxValue) - NoneLeft;
+            if (left < 0)
+                break;
+
+            ref var job = ref JobOf((int)(ticket >> 32));
+            try
+            {
+                job.Body(job.Argument, job.Tasks - 1 - left, worker);
+            }
+            catch (Exception e)
+            {
+                // A worker must not take the process down, and the caller must not leave before the others.
+                Interlocked.CompareExchange(ref _fault, e, null);
+            }
+
+            done++;
         }
-        catch (Exception e)
-        {
-            Interlocked.CompareExchange(ref _fault, e, null);
-        }
+
+        if (done > 0)
+            Interlocked.Add(ref _shared.Done, done);
     }
 
     private void Loop(int worker)
     {
-        for (var seen = 0; ; Interlocked.Decrement(ref _shared.Busy))
+        for (var seen = 0; ;)
         {
-            for (var spins = 0; spins < SpinsBeforePark && Volatile.Read(ref _shared.Generation) == seen; spins++)
+            for (var spins = 0; spins < SpinsBeforePark && Volatile.Read(ref _shared.Published) == seen; spins++)
                 Thread.SpinWait(1);
-            if (Volatile.Read(ref _shared.Generation) == seen)
+            if (Volatile.Read(ref _shared.Published) == seen)
                 Park(seen);
 
-            seen = Volatile.Read(ref _shared.Generation);
-            if (_stopping)
+            seen = Volatile.Read(ref _shared.Published);
+            if (Volatile.Read(ref _stopping))
                 return;
             Work(worker);
         }
@@ -165,7 +187,7 @@ public sealed unsafe class WorkerPool : IDisposable
         {
             // Announce first, then look again: a job published in between has seen the announcement or is seen here.
             Interlocked.Increment(ref _shared.Parked);
-            while (Volatile.Read(ref _shared.Generation) == seen)
+            while (Volatile.Read(ref _shared.Published) == seen)
                 Monitor.Wait(_gate);
             Interlocked.Decrement(ref _shared.Parked);
         }
@@ -175,8 +197,8 @@ public sealed unsafe class WorkerPool : IDisposable
     {
         if (_stopping)
             return;
-        _stopping = true;
-        Publish();
+        Volatile.Write(ref _stopping, true);
+        Publish(_shared.Published + 1, wake: true);
         foreach (var thread in _threads)
             thread.Join();
         _scratch.Dispose();

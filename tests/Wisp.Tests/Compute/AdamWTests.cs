@@ -47,7 +47,7 @@ public class AdamWTests
             {
                 // The rule of the golden file: elements differ wildly in scale, so each is judged alone.
                 largest[i] = Math.Max(largest[i], Math.Abs(g[i]));
-                Assert.True(Math.Abs(p[i] - ps[k * n + i]) <= 1e-6, $"p[{i}] after step {k + 1}: {p[i]}, {ps[k * n + i]}");
+                Assert.True(Math.Abs(p[i] - ps[k * n + i]) <= 1e-6, $"p[{i}] after step {k + 1}");
                 Assert.True(Math.Abs(m[i] - ms[k * n + i]) <= 1e-6 * largest[i], $"m[{i}] after step {k + 1}");
                 Assert.True(Math.Abs(v[i] - vs[k * n + i]) <= 1e-5 * vs[k * n + i], $"v[{i}] after step {k + 1}");
             }

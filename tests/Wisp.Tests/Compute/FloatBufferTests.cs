@@ -4,7 +4,7 @@ namespace Wisp.Tests.Compute;
 
 public class FloatBufferTests
 {
-    // 2 MiB and more are mapped on Linux; smaller ones come from the C allocator.
+    // 4 MiB (2²⁰ floats) and more are mapped on Linux; smaller buffers come from the C allocator.
     [Theory]
     [InlineData(0), InlineData(1), InlineData(1000), InlineData(1 << 20), InlineData((1 << 22) + 5)]
     public void Memory_is_zero_and_all_of_it_can_be_written(int length)

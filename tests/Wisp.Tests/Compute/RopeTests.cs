@@ -77,9 +77,9 @@ public class RopeTests
     {
         using var pool = new WorkerPool(1);
         var table = new RopeTable(4, 8, Theta);
-        Assert.Throws<ArgumentOutOfRangeException>(() => Rope.Forward(pool, new float[8], [4], table, 1, RopeLayout.Norm));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Rope.Forward(pool, new float[8], [-1], table, 1, RopeLayout.Norm));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Rope.Forward(pool, new float[9], [1], table, 1, RopeLayout.Norm));
+        foreach (var (length, position) in new[] { (8, 4), (8, -1), (9, 1) })
+            Assert.Throws<ArgumentOutOfRangeException>(
+                () => Rope.Forward(pool, new float[length], [position], table, 1, RopeLayout.Norm));
         Assert.Throws<ArgumentOutOfRangeException>(() => new RopeTable(4, 7, Theta));
     }
 }

@@ -61,7 +61,8 @@ public class SwiGluTests
         SwiGlu.Backward(pool, gateUp, golden.Floats("gout"), gateUp, F);
 
         Check.Close(golden.Floats("swiglu.y"), h, 1e-5, "y");
-        Check.Close(SideBySide(golden.Floats("swiglu.grad.gate"), golden.Floats("swiglu.grad.up"), F), gateUp, 1e-5, "grad");
+        var gradient = SideBySide(golden.Floats("swiglu.grad.gate"), golden.Floats("swiglu.grad.up"), F);
+        Check.Close(gradient, gateUp, 1e-5, "grad");
     }
 
     private static float[] SideBySide(float[] left, float[] right, int F) =>

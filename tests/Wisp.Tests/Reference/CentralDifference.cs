@@ -1,6 +1,6 @@
 namespace Wisp.Tests.Reference;
 
-/// <summary>The gradient of any function, from its definition alone: (f(x+h) − f(x−h)) / 2h, element by element.</summary>
+/// <summary>The gradient of any function by its definition: (f(x+h) − f(x−h)) / 2h, element by element.</summary>
 internal static class CentralDifference
 {
     // The truncation error grows like h², the rounding error like 2⁻⁵³/h: they meet near 2⁻¹⁸, at about 1e-11.
@@ -24,7 +24,7 @@ internal static class CentralDifference
         return gradient;
     }
 
-    /// <summary>Compares a formula with the differences: 1e-7 of the largest element leaves room for |f| near 1000.</summary>
+    /// <summary>Formula against differences: 1e-7 of the largest element leaves room for |f| near 1000.</summary>
     public static void Agrees(double[] differences, double[] formula, string what)
     {
         Assert.Equal(differences.Length, formula.Length);

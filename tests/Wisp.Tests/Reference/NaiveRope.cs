@@ -5,7 +5,8 @@ namespace Wisp.Tests.Reference;
 /// <summary>Rotation of every pair of every head by position·θ^(−2p/D), in float64.</summary>
 internal static class NaiveRope
 {
-    public static double[] Forward(double[] x, int[] positions, int H, int D, double theta, RopeLayout layout, int sign = 1)
+    public static double[] Forward(
+        double[] x, int[] positions, int H, int D, double theta, RopeLayout layout, int sign = 1)
     {
         var y = new double[x.Length];
         for (var n = 0; n < positions.Length; n++)

@@ -14,7 +14,8 @@ public class LearningRateTests
         var golden = GoldenFile.Open("torch/lr_schedules.safetensors");
         double Number(string key) => double.Parse(golden.Metadata[key]);
         var rate = new LearningRate(
-            Number("lr_max"), Number("lr_min"), (int)Number("total_steps"), (int)Number("warmup_steps"), warmDownSteps, curve);
+            Number("lr_max"), Number("lr_min"), (int)Number("total_steps"), (int)Number("warmup_steps"),
+            warmDownSteps, curve);
 
         var expected = golden.Floats(name);
         foreach (var step in golden.Ints("step"))
