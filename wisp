@@ -47,6 +47,8 @@ build() {
     is_fresh && return # someone else built it while this one waited for the lock
     need_sdk
     say 'building, once (about half a minute) ...'
+    trap 'rm -f "$stamp.$$" "$artifacts/wisp.log.$$"' EXIT
+    trap 'exit 130' INT
     # The time before the build: a file edited while it runs is built next time.
     touch "$stamp.$$"
     # No build servers: they would outlive this script and hold its lock.
@@ -54,11 +56,9 @@ build() {
         dotnet build src/Wisp/Wisp.csproj -c Release -v quiet --nologo --disable-build-servers) \
         >"$artifacts/wisp.log.$$" 2>&1 </dev/null; then
         cat "$artifacts/wisp.log.$$" >&2
-        rm -f "$stamp.$$" "$artifacts/wisp.log.$$"
         say 'the build failed; what the compiler said stands above'
         exit 1
     fi
-    rm -f "$artifacts/wisp.log.$$"
     mv "$stamp.$$" "$stamp"
 }
 

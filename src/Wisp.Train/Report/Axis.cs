@@ -78,8 +78,10 @@ internal sealed class Axis
             return Scaled(tick, size >= 1e9 ? (1e9, "G") : size >= 1e6 ? (1e6, "M") : (1e3, "k"));
         if (size < 0.001)
             return tick.ToString("0.##e+0", CultureInfo.InvariantCulture).Replace("e-", "e−", StringComparison.Ordinal);
-        var decimals = _log ? 3 : Math.Clamp((int)Math.Ceiling(-Math.Log10(_step) - 1e-9) + (IsHalfStep() ? 1 : 0), 0, 6);
-        return tick.ToString(_log ? "0.###" : "F" + decimals, CultureInfo.InvariantCulture);
+        if (_log)
+            return tick.ToString("0.###", CultureInfo.InvariantCulture);
+        var decimals = (int)Math.Ceiling(-Math.Log10(_step) - 1e-9) + (IsHalfStep() ? 1 : 0);
+        return tick.ToString("F" + Math.Clamp(decimals, 0, 6), CultureInfo.InvariantCulture);
     }
 
     private static string Scaled(double tick, (double Unit, string Suffix) scale) =>

@@ -4,17 +4,17 @@ using System.IO.Compression;
 
 namespace Wisp.Train.Report;
 
-/// <summary>How small one compressor makes the held-out text. Bytes is null where it did not run; Note says why.</summary>
+/// <summary>How small one compressor makes the held-out text; without numbers where Note says why not.</summary>
 /// <param name="IsModel">The row of the trained model, drawn apart from the others.</param>
 public sealed record CompressionRow(
     string Name, double? BitsPerByte, long? Bytes, string? Note = null, bool IsModel = false)
 {
-    /// <summary>The model as a compressor: an arithmetic coder reaches its cross-entropy to within a few bits.</summary>
+    /// <summary>The model as a compressor: an arithmetic coder comes within a few bits of its loss.</summary>
     public static CompressionRow OfModel(string name, double bitsPerByte, long textBytes) =>
-        new(name, bitsPerByte, (long)Math.Ceiling(bitsPerByte * textBytes / 8), "its weights not counted", IsModel: true);
+        new(name, bitsPerByte, (long)Math.Ceiling(bitsPerByte * textBytes / 8), "its weights not counted", true);
 }
 
-/// <summary>General-purpose compressors on a text, each at its strongest usual setting, as bits a byte of text.</summary>
+/// <summary>General-purpose compressors at their strongest usual settings, as bits a byte of text.</summary>
 public static class Compression
 {
     /// <summary>Window of 2^24 bytes, the largest that plain brotli has.</summary>
@@ -47,7 +47,7 @@ public static class Compression
         ];
     }
 
-    /// <summary>The program's full path when a folder of PATH holds it. Relative entries of PATH are not looked at.</summary>
+    /// <summary>The program's full path when a folder of PATH holds it; relative entries are not looked at.</summary>
     public static string? OnPath(string program)
     {
         string[] names = OperatingSystem.IsWindows() ? [program + ".exe"] : [program];
@@ -130,7 +130,7 @@ public static class Compression
             start.Environment.Remove("ZSTD_CLEVEL");
             start.Environment.Remove("ZSTD_NBTHREADS");
             using var process = Process.Start(start) ?? throw new IOException($"{path} did not start");
-            using var stop = cancel.Register(() => process.Kill());
+            using var stop = cancel.Register(() => Kill(process));
             // Both pipes have to be drained while the text goes in, or the three processes wait for each other.
             using var count = new CountingStream();
             var output = process.StandardOutput.BaseStream.CopyToAsync(count, CancellationToken.None);
@@ -158,6 +158,18 @@ public static class Compression
         {
             cancel.ThrowIfCancellationRequested();
             return new CompressionRow(name, null, null, $"failed: {e.Message}");
+        }
+    }
+
+    private static void Kill(Process process)
+    {
+        try
+        {
+            process.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It ended by itself in the meantime.
         }
     }
 

@@ -42,7 +42,7 @@ internal static class Escape
         return safe.ToString();
     }
 
-    /// <summary>A fenced block that its content cannot close: the fence is longer than any run of its letter inside.</summary>
+    /// <summary>A fenced block that its content cannot close: no run of backticks inside is as long.</summary>
     public static string Fenced(string text)
     {
         int run = 0, longest = 2;
@@ -57,7 +57,7 @@ internal static class Escape
         return $"{fence}text\n{safe.TrimEnd('\n')}\n{fence}";
     }
 
-    // Control characters are not allowed in XML and could steer a terminal, so they are shown by their pictures (U+2400).
+    // Control characters are not allowed in XML and could steer a terminal: their pictures (U+2400) stand for them.
     private static string Visible(Rune rune) => rune.Value switch
     {
         '\t' or '\n' => rune.ToString(),

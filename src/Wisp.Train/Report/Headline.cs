@@ -15,7 +15,7 @@ internal readonly record struct Headline(string Name, string Value, string Note)
             facts.Add(new("Held-out text", eval.BitsPerByte.ToString("0.000", CultureInfo.InvariantCulture),
                 $"bits per byte at step {Human.Count(eval.Step)}, run unfinished"));
         if (report.TextToWeights is { } ratio)
-            facts.Add(new("Text : weights", $"{ratio.ToString(ratio < 10 ? "0.0" : "0", CultureInfo.InvariantCulture)} : 1",
+            facts.Add(new("Text : weights", ratio < 10 ? $"{ratio:0.0} : 1" : $"{ratio:0} : 1",
                 $"{Human.Bytes(report.Training.Bytes)} in {Human.Bytes(report.WeightsBytes)}"));
         if (report.Parameters > 0)
             facts.Add(new("Parameters", Human.Short(report.Parameters), Human.Count(report.Parameters)));
@@ -28,8 +28,9 @@ internal readonly record struct Headline(string Name, string Value, string Note)
         facts.Add(new("Tokens seen", Human.Short(tokens), $"{Human.Count(steps[^1].Step)} steps{epochs}"));
         facts.Add(new("Time", Human.Time(report.TrainingTime), "in training steps"));
         var flops = report.TokensPerSecond * report.FlopPerToken;
-        facts.Add(new("Speed", Human.Short(report.TokensPerSecond), "tokens a second" + (flops <= 0 ? "" :
-            $", {flops / 1e9:0.0} GFLOP/s" + (report.FmaPeak > 0 ? $", {100 * flops / report.FmaPeak:0} % of peak" : ""))));
+        var work = flops > 0 ? $", {flops / 1e9:0.0} GFLOP/s" : "";
+        var share = flops > 0 && report.FmaPeak > 0 ? $", {100 * flops / report.FmaPeak:0} % of peak" : "";
+        facts.Add(new("Speed", Human.Short(report.TokensPerSecond), "tokens a second" + work + share));
         return facts;
     }
 }

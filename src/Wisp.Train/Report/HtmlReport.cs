@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Wisp.Train.Report;
@@ -20,7 +19,8 @@ internal static class HtmlReport
             <html lang="en">
             <head>
             <meta charset="utf-8"/>
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"/>
+            <meta http-equiv="Content-Security-Policy"
+            content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"/>
             <meta name="viewport" content="width=device-width, initial-scale=1"/>
             <link rel="icon" href="data:,"/>
             <title>{Escape.Html(report.Title)}</title>
@@ -31,7 +31,7 @@ internal static class HtmlReport
             <body><main>
             <header>
             <h1>{Escape.Html(report.Title)}</h1>
-            <p class="soft">Trained {report.Date.ToString("d MMMM yyyy, HH:mm", CultureInfo.InvariantCulture)} on {Human.Bytes(report.Training.Bytes)} of text</p>
+            <p class="soft">Trained {report.Date:d MMMM yyyy, HH:mm} on {Human.Bytes(report.Training.Bytes)} of text</p>
             <pre>{Words(report.CommandLine)}</pre>
             </header>
 
@@ -41,7 +41,8 @@ internal static class HtmlReport
         CompressionBars(page, report);
         Samples(page, report.Records.Samples);
         Tables(page, report);
-        page.Append("<footer>Written by wisp. Every curve is drawn from log.jsonl beside this file.</footer>\n</main></body>\n</html>\n");
+        page.Append("<footer>Written by wisp. Every curve is drawn from log.jsonl beside this file.</footer>\n");
+        page.Append("</main></body>\n</html>\n");
         return page.ToString();
     }
 
@@ -49,7 +50,8 @@ internal static class HtmlReport
     {
         page.Append("""<dl class="facts">""").Append('\n');
         foreach (var fact in Headline.Of(report))
-            page.Append($"<div><dt>{Escape.Html(fact.Name)}</dt><dd>{Escape.Html(fact.Value)}<small>{Escape.Html(fact.Note)}</small></dd></div>\n");
+            page.Append($"<div><dt>{Escape.Html(fact.Name)}</dt><dd>{Escape.Html(fact.Value)}")
+                .Append($"<small>{Escape.Html(fact.Note)}</small></dd></div>\n");
         page.Append("</dl>\n");
     }
 
@@ -67,7 +69,8 @@ internal static class HtmlReport
             var smooth = SvgChart.Smooth(loss);
             var y = Axis.Spread(loss.Min(p => p.Y), Percentile(loss, 0.998), wanted: 5);
             Figure(page, "Training loss", "nats a token", Lost(steps.Count - loss.Count),
-                SvgChart.Lines($"Training loss from {loss[0].Y:0.00} to {smooth[^1].Y:0.00}", "steps", x, y, Paired(loss, smooth, "a", "loss")),
+                SvgChart.Lines($"Training loss from {loss[0].Y:0.00} to {smooth[^1].Y:0.00}", "steps", x, y,
+                    Paired(loss, smooth, "a", "loss")),
                 Legend(loss.Count, "a"));
         }
 
@@ -85,7 +88,8 @@ internal static class HtmlReport
         if (Finite(steps, s => s.TokensPerSecond) is { Count: > 0 } speed)
             Figure(page, "Speed", "tokens a second", Lost(steps.Count - speed.Count),
                 SvgChart.Lines($"Tokens a second, {Human.Short(report.TokensPerSecond)} over the run", "steps", x,
-                    Axis.Linear(0, Percentile(speed, 0.99), wanted: 5), Paired(speed, SvgChart.Smooth(speed), "d", "tokens a second")),
+                    Axis.Linear(0, Percentile(speed, 0.99), wanted: 5),
+                    Paired(speed, SvgChart.Smooth(speed), "d", "tokens a second")),
                 Legend(speed.Count, "d"));
 
         page.Append("</section>\n");
@@ -104,7 +108,8 @@ internal static class HtmlReport
         points < PointsToPair ? [] : [("raw " + style, "each step"), (style, "mean")];
 
     private static void Figure(
-        StringBuilder page, string title, string unit, string note, string svg, params (string Style, string Name)[] legend)
+        StringBuilder page, string title, string unit, string note, string svg,
+        params (string Style, string Name)[] legend)
     {
         page.Append($"<figure><figcaption><b>{title}</b>");
         if (unit.Length > 0)
@@ -120,17 +125,22 @@ internal static class HtmlReport
     {
         if (report.Compression.Count == 0)
             return;
-        page.Append("<h2>As a compressor</h2>\n<p class=\"soft\">Bits for each byte of the same held-out text; shorter is better.</p>\n<div class=\"bars\">\n");
+        page.Append("""
+            <h2>As a compressor</h2>
+            <p class="soft">Bits for each byte of the same held-out text; shorter is better.</p>
+            <div class="bars">
+
+            """);
         var widest = report.Compression.Max(row => row.BitsPerByte ?? 0);
         foreach (var row in report.Compression.OrderBy(row => row.BitsPerByte ?? double.MaxValue))
         {
             var style = row.IsModel ? "bar model" : "bar";
             var note = row.Note is { } words ? $" <small>{Escape.Html(words)}</small>" : "";
             page.Append($"""<div class="{style}"><span>{Escape.Html(row.Name)}{note}</span>""");
-            page.Append(row.BitsPerByte is { } bits && widest > 0
-                ? string.Create(CultureInfo.InvariantCulture,
-                    $"""<span class="track"><i style="width:{100 * bits / widest:0.#}%"></i></span><span class="value">{bits:0.000} <small>{Human.Bytes(row.Bytes ?? 0)}</small></span>""")
-                : """<span class="track"></span><span class="value"></span>""");
+            if (row.BitsPerByte is { } bits && widest > 0)
+                page.Append($"""<span class="track"><i style="width:{100 * bits / widest:0.#}%"></i></span>""")
+                    .Append($"""<span class="value">{bits:0.000} """)
+                    .Append($"<small>{Human.Bytes(row.Bytes ?? 0)}</small></span>");
             page.Append("</div>\n");
         }
 
@@ -148,7 +158,8 @@ internal static class HtmlReport
         page.Append("<section class=\"scroll\">\n");
         foreach (var sample in shown)
             page.Append($"""
-                <article class="sample"><h3>step {Human.Count(sample.Step)}</h3><p dir="auto"><b>{Escape.Html(sample.Prompt)}</b>{Escape.Html(sample.Text)}</p></article>
+                <article class="sample"><h3>step {Human.Count(sample.Step)}</h3>
+                <p dir="auto"><b>{Escape.Html(sample.Prompt)}</b>{Escape.Html(sample.Text)}</p></article>
 
                 """);
         page.Append("</section>\n");
@@ -156,19 +167,24 @@ internal static class HtmlReport
 
     private static void Tables(StringBuilder page, RunReport report)
     {
-        page.Append("<h2>Data</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th><th class=\"n\">documents</th><th class=\"n\">bytes</th><th class=\"n\">tokens</th></tr></thead><tbody>\n");
-        foreach (var (name, count) in new[] { ("training", report.Training), ("held out", report.HeldOut) })
-            page.Append($"<tr><th>{name}</th><td class=\"n\">{Human.Count(count.Documents)}</td><td class=\"n\">{Human.Count(count.Bytes)}</td><td class=\"n\">{Human.Count(count.Tokens)}</td></tr>\n");
-        page.Append($"</tbody></table></div>\n<p class=\"soft\" style=\"margin-top:10px\">Manifest SHA-256 <code style=\"overflow-wrap:anywhere\">{Escape.Html(report.ManifestHash)}</code></p>\n");
+        page.Append("<h2>Data</h2>\n");
+        Table(page, ["documents", "bytes", "tokens"],
+        [
+            ("training", [report.Training.Documents, report.Training.Bytes, report.Training.Tokens]),
+            ("held out", [report.HeldOut.Documents, report.HeldOut.Bytes, report.HeldOut.Tokens]),
+        ]);
+        page.Append("""<p class="soft hash">Manifest SHA-256 """)
+            .Append($"<code>{Escape.Html(report.ManifestHash)}</code></p>\n");
 
         if (report.Accounting.Count > 0)
         {
-            page.Append("<h2>Parameters, work and memory</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th></th><th class=\"n\">parameters</th><th class=\"n\">FLOP a token</th><th class=\"n\">bytes</th></tr></thead><tbody>\n");
-            foreach (var row in report.Accounting)
-                Row(Escape.Html(row.Part), row.Parameters, row.FlopPerToken, row.Bytes);
-            page.Append("</tbody><tfoot>\n");
-            Row("total", Sum(row => row.Parameters), Sum(row => row.FlopPerToken), Sum(row => row.Bytes));
-            page.Append("</tfoot></table></div>\n");
+            page.Append("<h2>Parameters, work and memory</h2>\n");
+            Table(page, ["parameters", "FLOP a token", "bytes"],
+                [
+                    .. report.Accounting.Select(
+                        row => (row.Part, new double?[] { row.Parameters, row.FlopPerToken, row.Bytes })),
+                ],
+                withTotal: true);
         }
 
         if (report.Configuration.Count == 0)
@@ -184,14 +200,35 @@ internal static class HtmlReport
         }
 
         page.Append("</div>\n");
+    }
 
-        void Row(string name, double? parameters, double? flop, double? bytes) => page.Append(
-            $"<tr><th>{name}</th><td class=\"n\">{Cell(parameters)}</td><td class=\"n\">{Cell(flop)}</td><td class=\"n\">{Cell(bytes)}</td></tr>\n");
+    // Names on the left, whole numbers on the right; an unknown number leaves its cell empty.
+    private static void Table(
+        StringBuilder page, string[] columns, (string Name, double?[] Cells)[] rows, bool withTotal = false)
+    {
+        page.Append("<div class=\"scroll\"><table>\n<thead><tr><th></th>");
+        foreach (var column in columns)
+            page.Append($"""<th class="n">{column}</th>""");
+        page.Append("</tr></thead><tbody>\n");
+        foreach (var (name, cells) in rows)
+            Row(name, cells);
+        page.Append("</tbody>");
+        if (withTotal)
+        {
+            page.Append("<tfoot>\n");
+            Row("total", [.. columns.Select((_, i) => rows.Sum(row => row.Cells[i] ?? 0))]);
+            page.Append("</tfoot>");
+        }
 
-        double? Sum(Func<AccountRow, double?> column) =>
-            report.Accounting.Any(row => column(row) is not null) ? report.Accounting.Sum(row => column(row) ?? 0) : null;
+        page.Append("</table></div>\n");
 
-        static string Cell(double? value) => value is { } number ? Human.Count((long)number) : "";
+        void Row(string name, double?[] cells)
+        {
+            page.Append($"<tr><th>{Escape.Html(name)}</th>");
+            foreach (var cell in cells)
+                page.Append($"""<td class="n">{(cell is { } number ? Human.Count((long)number) : "")}</td>""");
+            page.Append("</tr>\n");
+        }
     }
 
     internal static IReadOnlyList<T> EvenlyChosen<T>(IReadOnlyList<T> all, int most) => all.Count <= most

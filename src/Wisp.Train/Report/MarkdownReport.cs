@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Wisp.Train.Report;
 
-/// <summary>The report for a repository page or a terminal: the same numbers as the HTML page, curves as tables.</summary>
+/// <summary>The report for a repository page or a terminal: the same numbers, curves as tables.</summary>
 internal static class MarkdownReport
 {
     private const int CurveRows = 16;
@@ -41,7 +41,8 @@ internal static class MarkdownReport
         Table(page, ["", "documents", "bytes", "tokens"],
             new[] { ("training", report.Training), ("held out", report.HeldOut) }.Select(side => new[]
             {
-                side.Item1, Human.Count(side.Item2.Documents), Human.Count(side.Item2.Bytes), Human.Count(side.Item2.Tokens),
+                side.Item1, Human.Count(side.Item2.Documents), Human.Count(side.Item2.Bytes),
+                Human.Count(side.Item2.Tokens),
             }), "lrrr");
         page.Append($"Manifest SHA-256: {Escape.Markdown(report.ManifestHash)}\n\n");
         if (report.Accounting.Count > 0)
@@ -88,7 +89,8 @@ internal static class MarkdownReport
             return new[]
             {
                 Human.Count(part[^1].Step), part.Average(s => s.Loss).ToString("0.0000", CultureInfo.InvariantCulture),
-                Human.Small(part[^1].LearningRate), Human.Count((long)(seconds > 0 ? part.Sum(s => (double)s.Tokens) / seconds : 0)),
+                Human.Small(part[^1].LearningRate),
+                Human.Count((long)(seconds > 0 ? part.Sum(s => (double)s.Tokens) / seconds : 0)),
             };
         }), "rrrr");
     }

@@ -16,8 +16,8 @@ public abstract record LogRecord(int Step);
 /// <param name="Loss">Mean training loss of the step, nats a token.</param>
 /// <param name="GradientNorm">Global norm before clipping.</param>
 /// <param name="Seconds">Wall time of the step.</param>
-public sealed record StepRecord(int Step, float Loss, float LearningRate, float GradientNorm, double Seconds, int Tokens)
-    : LogRecord(Step)
+public sealed record StepRecord(
+    int Step, float Loss, float LearningRate, float GradientNorm, double Seconds, int Tokens) : LogRecord(Step)
 {
     [JsonIgnore]
     public double TokensPerSecond => Seconds > 0 ? Tokens / Seconds : 0;
@@ -39,7 +39,7 @@ public sealed record RunRecords(
 
 /// <summary>
 /// The log of a run: <c>log.jsonl</c> in its folder, one JSON object a line. A line reaches the operating system before
-/// Append returns, so kill -9 costs at most the line being written, and a torn last line is dropped by whoever reads next.
+/// Append returns, so kill -9 costs at most the line being written, and whoever reads next drops a torn last line.
 /// </summary>
 public sealed class RunLog : IDisposable
 {

@@ -29,24 +29,24 @@ internal static class SvgChart
     public static string Lines(string describes, string xName, Axis x, Axis y, IReadOnlyList<Series> series)
     {
         var svg = new StringBuilder();
-        svg.Append($"""<svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Escape.Html(describes)}">""").Append('\n');
+        svg.Append($"""<svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Escape.Html(describes)}">""");
         double X(double value) => Left + x.At(value) * (Width - Left - Right);
         double Y(double value) => Height - Bottom - Math.Clamp(y.At(value), 0, 1) * (Height - Top - Bottom);
 
         foreach (var tick in y.Ticks)
         {
             svg.Append($"""<path class="grid" d="M{Left} {N(Y(tick))}H{Width - Right}"/>""");
-            svg.Append($"""<text class="tick" x="{Left - 9}" y="{N(Y(tick))}" dy=".33em" text-anchor="end">{y.Label(tick)}</text>""");
+            Label(svg, "tick", Left - 9, Y(tick), "end", y.Label(tick), middle: true);
         }
 
         svg.Append($"""<path class="axis" d="M{Left} {Height - Bottom}H{Width - Right}"/>""");
         foreach (var tick in x.Ticks)
         {
             svg.Append($"""<path class="axis" d="M{N(X(tick))} {Height - Bottom}v4"/>""");
-            svg.Append($"""<text class="tick" x="{N(X(tick))}" y="{Height - Bottom + 19}" text-anchor="middle">{x.Label(tick)}</text>""");
+            Label(svg, "tick", X(tick), Height - Bottom + 19, "middle", x.Label(tick));
         }
 
-        svg.Append($"""<text class="tick name" x="{Width - 2}" y="{Height - Bottom + 19}" text-anchor="end">{Escape.Html(xName)}</text>""");
+        Label(svg, "tick name", Width - 2, Height - Bottom + 19, "end", xName);
         svg.Append('\n');
         foreach (var line in series)
             Draw(svg, line, X, Y);
@@ -54,7 +54,7 @@ internal static class SvgChart
     }
 
     /// <summary>
-    /// Mean over a window around each point: a fiftieth of all points wide, and narrower near the start, where the curve
+    /// Mean over a window around each point: a fiftieth of all points wide, narrower near the start, where the curve
     /// falls fastest. Centred, because a running mean would lag behind exactly there.
     /// </summary>
     public static List<(double X, double Y)> Smooth(IReadOnlyList<(double X, double Y)> points)
@@ -79,16 +79,22 @@ internal static class SvgChart
         if (points.Count == 0)
             return;
         svg.Append($"""<path class="line {line.Style}" d="M""");
-        for (var i = 0; i < points.Count; i++)
-            svg.Append(i == 0 ? "" : i == 1 ? "L" : " ").Append(N(toX(points[i].X))).Append(' ').Append(N(toY(points[i].Y)));
+        svg.AppendJoin('L', points.Select(p => $"{N(toX(p.X))} {N(toY(p.Y))}"));
         svg.Append("\"/>");
         if (line.Dots || points.Count == 1)
             foreach (var (x, y) in points)
-                svg.Append($"""<circle class="dot {line.Style}" cx="{N(toX(x))}" cy="{N(toY(y))}" r="3"><title>{Escape.Html(line.Name)}, step {x:0}: {y.ToString("0.####", CultureInfo.InvariantCulture)}</title></circle>""");
+                svg.Append($"""<circle class="dot {line.Style}" cx="{N(toX(x))}" cy="{N(toY(y))}" r="3">""")
+                    .Append($"<title>{Escape.Html(line.Name)}, step {x:0}: {y:0.####}</title></circle>");
         if (line.EndLabel)
-            svg.Append($"""<text class="end {line.Style}" x="{N(toX(points[^1].X) + 8)}" y="{N(toY(points[^1].Y))}" dy=".33em">{Value(points[^1].Y)}</text>""");
+            Label(svg, "end " + line.Style, toX(points[^1].X) + 8, toY(points[^1].Y), "start", Value(points[^1].Y),
+                middle: true);
         svg.Append('\n');
     }
+
+    private static void Label(
+        StringBuilder svg, string style, double x, double y, string anchor, string text, bool middle = false) =>
+        svg.Append($"""<text class="{style}" x="{N(x)}" y="{N(y)}" dy="{(middle ? ".33em" : "0")}" """)
+            .Append($"""text-anchor="{anchor}">""").Append(Escape.Html(text)).Append("</text>");
 
     // Lowest and highest of each bucket, in their order: single spikes stay visible however long the run was.
     private static List<(double X, double Y)> Thin(IReadOnlyList<(double X, double Y)> points)

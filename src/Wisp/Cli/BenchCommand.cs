@@ -19,7 +19,8 @@ internal static class BenchCommand
             Description = "The benchmark and its options, passed on as they are; put -- before options such as --help.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var bench = new Verb("bench", "Measure speed against the roofs of this machine (needs the source tree).", "This machine",
+        var bench = new Verb(
+            "bench", "Measure speed against the roofs of this machine (needs the source tree).", "This machine",
             "wisp bench train")
         {
             words,
@@ -28,7 +29,8 @@ internal static class BenchCommand
         bench.SetAction(parse =>
         {
             // The tokens as they were typed: what looks like an option belongs to the benchmark.
-            var passed = parse.Tokens.Select(token => token.Value).SkipWhile(word => word != "bench").Skip(1).Where(word => word != "--");
+            var passed = parse.Tokens.Select(token => token.Value)
+                .SkipWhile(word => word != "bench").Skip(1).Where(word => word != "--");
             return Run(StartInfo(AppContext.BaseDirectory, [.. passed], Compression.OnPath));
         });
         return bench;
@@ -37,11 +39,13 @@ internal static class BenchCommand
     internal static ProcessStartInfo StartInfo(string programFolder, string[] words, Func<string, string?> find)
     {
         if (Places.SourceRoot(programFolder) is not { } root || !Directory.Exists(Path.Combine(root, Project)))
-            throw new UserException($"{Project} is not beside this program ({programFolder}): benchmarks run from the source " +
-                "tree. Clone the repository and run ./wisp bench there.");
+            throw new UserException($"{Project} is not beside this program ({programFolder}): benchmarks run from " +
+                "the source tree. Clone the repository and run ./wisp bench there.");
         if (find("dotnet") is not { } dotnet)
-            throw new UserException("dotnet is not on PATH, and benchmarks are built with it. Get the .NET 10 SDK from https://dot.net.");
-        return new ProcessStartInfo(dotnet, ["run", "-c", "Release", "--project", Path.Combine(root, Project), "--", .. words]);
+            throw new UserException("dotnet is not on PATH, and benchmarks are built with it. " +
+                "Get the .NET 10 SDK from https://dot.net.");
+        return new ProcessStartInfo(
+            dotnet, ["run", "-c", "Release", "--project", Path.Combine(root, Project), "--", .. words]);
     }
 
     private static int Run(ProcessStartInfo start)

@@ -15,7 +15,8 @@ internal static class CommandFrame
         Run(WispCommand.Create(), args, output, error, environment);
 
     internal static int Run(
-        RootCommand root, IReadOnlyList<string> args, TextWriter output, TextWriter error, Func<string, string?> environment)
+        RootCommand root, IReadOnlyList<string> args, TextWriter output, TextWriter error,
+        Func<string, string?> environment)
     {
         // No response files: a prompt that begins with '@' is a prompt.
         var parse = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -57,7 +58,7 @@ internal static class CommandFrame
             if (environment("WISP_TRACE") == "1")
                 error.WriteLine(fault);
             else if (!Failure.IsExpected(fault))
-                error.WriteLine("This is a fault in wisp itself. Run again with WISP_TRACE=1 to see where it happened.");
+                error.WriteLine("This is a fault in wisp itself. Run again with WISP_TRACE=1 to see where it is.");
             return 1;
         }
     }

@@ -12,6 +12,9 @@ internal static class DoctorCommand
     // Long enough for the clock to rise and the caches to warm, short enough that nobody waits.
     private static readonly TimeSpan MeasuringTime = TimeSpan.FromMilliseconds(400);
 
+    // The measurement of bandwidth reads half a gigabyte, which a nearly full machine should not have to find.
+    private const long MemoryToMeasure = 1L << 30;
+
     private const int LabelWidth = 11;
 
     public static Command Create()
@@ -25,7 +28,8 @@ internal static class DoctorCommand
         };
         doctor.SetAction(parse =>
         {
-            var machine = Machine.Look(AppContext.BaseDirectory, Environment.GetEnvironmentVariable, Compression.OnPath);
+            var machine = Machine.Look(
+                AppContext.BaseDirectory, Environment.GetEnvironmentVariable, Compression.OnPath);
             if (!parse.GetValue(quick))
                 machine = Measure(machine);
             var output = parse.InvocationConfiguration.Output;
@@ -44,20 +48,21 @@ internal static class DoctorCommand
         return machine with
         {
             FmaPeak = Roofline.FmaPeak(pool, MeasuringTime),
-            ReadBandwidth = Roofline.ReadBandwidth(pool, MeasuringTime),
+            ReadBandwidth = machine.MemoryAvailable < MemoryToMeasure
+                ? null : Roofline.ReadBandwidth(pool, MeasuringTime),
         };
     }
 
     internal static void Write(IAnsiConsole console, Machine machine)
     {
         Title(console, "Machine");
-        Line(console, "processor", $"{machine.Cpu}, {machine.Cores} {(machine.Cores == 1 ? "core" : "cores")}, {machine.Architecture}");
+        Line(console, "processor", $"{machine.Cpu}, {Cores(machine)}, {machine.Architecture}");
         Line(console, "vectors", (machine.VectorBits == 0 ? "none in hardware" : $"{machine.VectorBits} bits wide") +
             (machine.VectorBits < 256 ? "; slow: the kernels want 256 bits (AVX2) or more" : ""));
-        Line(console, "has", string.Join(", ", machine.Features.Where(f => f.Present).Select(f => f.Name)));
-        if (machine.Features.Any(f => !f.Present))
-            Line(console, "has not", string.Join(", ", machine.Features.Where(f => !f.Present).Select(f => f.Name)), dim: true);
-        Line(console, "memory", $"{Human.Bytes(machine.MemoryTotal)}, {Human.Bytes(machine.MemoryAvailable)} available");
+        foreach (var group in machine.Features.GroupBy(f => f.Present).OrderByDescending(group => group.Key))
+            Line(console, group.Key ? "has" : "has not", string.Join(", ", group.Select(f => f.Name)), dim: !group.Key);
+        Line(console, "memory",
+            $"{Human.Bytes(machine.MemoryTotal)}, {Human.Bytes(machine.MemoryAvailable)} available");
         if (machine.FmaPeak is { } peak)
             Line(console, "arithmetic", $"{peak / 1e9:0.0} GFLOP/s FMA peak in float32, measured on {Cores(machine)}");
         if (machine.ReadBandwidth is { } bandwidth)

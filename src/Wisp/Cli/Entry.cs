@@ -8,30 +8,33 @@ namespace Wisp.Cli;
 /// </summary>
 internal static class Entry
 {
-    // Beside the names there must stay room for words.
-    private const int MinWidthForColumns = 60;
+    // Beside the names there must stay room for a few words.
+    private const int MinWidthForWords = 24;
     private const int Indent = 2;
 
     private static readonly Style Name = new(Color.DarkCyan);
 
     /// <param name="nameWidth">Columns for the names; a longer one has a line of its own.</param>
-    public static void Write(IAnsiConsole console, string name, string words, int nameWidth, Style? style = null)
+    public static void Write(IAnsiConsole console, string name, string text, int nameWidth, Style? style = null)
     {
-        var beside = console.Profile.Width >= MinWidthForColumns;
-        var column = beside ? Indent + nameWidth + 2 : 2 * Indent;
-        console.Write(new string(' ', Indent), Style.Plain);
-        console.Write(name, Name);
-        var lines = Wrap(words, console.Profile.Width - column);
-        for (var i = 0; i < lines.Count; i++)
+        var column = Indent + nameWidth + 2;
+        var beside = console.Profile.Width - column >= MinWidthForWords;
+        column = beside ? column : 2 * Indent;
+        var line = new Paint().To(Indent).Add(name, Name);
+        if (name.Length > 0 && (!beside || name.Length > nameWidth))
         {
-            var sameLine = i == 0 && beside && name.Length <= nameWidth;
-            if (!sameLine)
-                console.Write("\n", Style.Plain);
-            console.Write(new string(' ', sameLine ? column - Indent - name.Length : column), Style.Plain);
-            console.Write(lines[i], style ?? Style.Plain);
+            line.WriteTo(console);
+            line = new Paint();
         }
 
-        console.Write("\n", Style.Plain);
+        foreach (var words in Wrap(text, console.Profile.Width - column))
+        {
+            line.To(column).Add(words, style).WriteTo(console);
+            line = new Paint();
+        }
+
+        if (line.Width > 0)
+            line.WriteTo(console); // a name of which nothing is said
     }
 
     /// <summary>Breaks at spaces only.</summary>

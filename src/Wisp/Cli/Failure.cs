@@ -20,12 +20,14 @@ internal static partial class Failure
         FileNotFoundException { FileName: { Length: > 0 } name } => $"{name}: no such file. Check the name.",
         DirectoryNotFoundException => $"{Quoted(e.Message) ?? e.Message}: no such folder. Check the name.",
         UnauthorizedAccessException when Quoted(e.Message) is { } path => Directory.Exists(path)
-            ? $"{path}: is a folder, and a file is needed, or it may not be written. Check the name and its permissions."
+            ? $"{path}: is a folder and not a file, or may not be written to. Check the name and its permissions."
             : $"{path}: access is denied. Check its permissions (ls -l), or choose another place.",
         IOException when e.HResult is NoSpaceLeft or QuotaExceeded =>
-            $"{Quoted(e.Message) ?? "the disk"}: no space left to write. Free some space, then run the same command again.",
+            $"{Quoted(e.Message) ?? "the disk"}: no space left to write. " +
+            "Free some space, then run the same command again.",
         IOException when e.HResult is FileTooLarge =>
-            $"{Quoted(e.Message) ?? "the file"}: larger than is allowed here. Raise the limit (ulimit -f) or choose another place.",
+            $"{Quoted(e.Message) ?? "the file"}: larger than is allowed here. " +
+            "Raise the limit (ulimit -f) or choose another place.",
         ArgumentException => ParameterSuffix().Replace(e.Message, ""),
         OutOfMemoryException => "not enough memory. Choose a smaller model, batch or context.",
         OperationCanceledException => "stopped before it was done.",
@@ -35,7 +37,8 @@ internal static partial class Failure
 
     // Names of files can hold anything, and the line goes to a terminal.
     private static string OneLine(string message) =>
-        Terminal.Clean(string.Join(' ', message.Split((char[])['\n', '\r'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
+        Terminal.Clean(string.Join(' ', message.Split((char[])['\n', '\r'],
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
 
     private static string? Quoted(string message) =>
         QuotedPart().Match(message) is { Success: true } match ? match.Groups[1].Value : null;

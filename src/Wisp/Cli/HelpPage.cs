@@ -11,7 +11,9 @@ internal static class HelpPage
 
     public static int Write(IAnsiConsole console, Command command)
     {
-        var about = command is RootCommand ? $"wisp: {Lower(command.Description)}" : command.Description ?? command.Name;
+        var about = command.Description ?? command.Name;
+        if (command is RootCommand)
+            about = $"wisp: {char.ToLowerInvariant(about[0])}{about[1..]}";
         foreach (var line in Entry.Wrap(about, console.Profile.Width))
             console.WriteLine(line);
         console.WriteLine();
@@ -22,7 +24,8 @@ internal static class HelpPage
         var commands = command.Subcommands.Where(c => !c.Hidden).ToList();
         foreach (var group in commands.GroupBy(c => c is Verb verb ? verb.Group : "Commands"))
             Section(console, group.Key, group.Select(c => (c.Name, c.Description ?? "")));
-        Section(console, "Arguments", command.Arguments.Where(a => !a.Hidden).Select(a => (Label(a), Described(a.Description, a.HasDefaultValue ? a.GetDefaultValue() : null))));
+        Section(console, "Arguments", command.Arguments.Where(a => !a.Hidden).Select(
+            a => (Label(a), Described(a.Description, a.HasDefaultValue ? a.GetDefaultValue() : null))));
         Section(console, "Options", Options(command));
 
         var examples = command is Verb self
@@ -47,13 +50,14 @@ internal static class HelpPage
     /// <summary>The words that lead to a command: "wisp train pretrain".</summary>
     public static string Path(Command command) => command is RootCommand
         ? "wisp"
-        : string.Join(' ', Ancestors(command).Reverse().Append(command).Select(c => c is RootCommand ? "wisp" : c.Name));
+        : string.Join(' ', Ancestors(command).Reverse().Append(command)
+            .Select(c => c is RootCommand ? "wisp" : c.Name));
 
     /// <summary>The commands above, nearest first.</summary>
     public static IEnumerable<Command> Ancestors(Command command)
     {
-        for (var at = command.Parents.OfType<Command>().FirstOrDefault(); at is not null; at = at.Parents.OfType<Command>().FirstOrDefault())
-            yield return at;
+        while (command.Parents.OfType<Command>().FirstOrDefault() is { } parent)
+            yield return command = parent;
     }
 
     private static string Usage(Command command)
@@ -61,7 +65,8 @@ internal static class HelpPage
         var words = new List<string> { Path(command) };
         if (command.Subcommands.Any(c => !c.Hidden))
             words.Add("COMMAND");
-        words.AddRange(command.Arguments.Where(a => !a.Hidden).Select(a => a.Arity.MinimumNumberOfValues > 0 ? Label(a) : $"[{Label(a)}]"));
+        words.AddRange(command.Arguments.Where(a => !a.Hidden)
+            .Select(a => a.Arity.MinimumNumberOfValues > 0 ? Label(a) : $"[{Label(a)}]"));
         words.Add("[OPTIONS]");
         return string.Join(' ', words);
     }
@@ -74,9 +79,11 @@ internal static class HelpPage
         {
             var names = option.Aliases.Append(option.Name).Where(n => !n.StartsWith('/')).Distinct()
                 .OrderBy(n => n.Length).ThenBy(n => n, StringComparer.Ordinal).Where(n => n != "-?");
-            var value = option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool) ? "" : " " + (option.HelpName ?? option.Name.TrimStart('-')).ToUpperInvariant();
-            var fallback = option.HasDefaultValue && option.ValueType != typeof(bool) ? option.GetDefaultValue() : null;
-            yield return (string.Join(", ", names) + value, Described(option.Description, fallback) + (option.Required ? " Required." : ""));
+            var isSwitch = option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool);
+            var value = isSwitch ? "" : " " + (option.HelpName ?? option.Name.TrimStart('-')).ToUpperInvariant();
+            var fallback = option.HasDefaultValue && !isSwitch ? option.GetDefaultValue() : null;
+            var about = Described(option.Description, fallback) + (option.Required ? " Required." : "");
+            yield return (string.Join(", ", names) + value, about);
         }
     }
 
@@ -106,6 +113,4 @@ internal static class HelpPage
         console.Write(new Text(title, Heading));
         console.WriteLine();
     }
-
-    private static string Lower(string? text) => text is { Length: > 0 } ? char.ToLowerInvariant(text[0]) + text[1..] : "";
 }

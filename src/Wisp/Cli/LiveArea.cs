@@ -9,7 +9,7 @@ namespace Wisp.Cli;
 /// <remarks>
 /// The cursor stays visible and rests on the line below the area, and no mode of the terminal is left switched on
 /// between two drawings: whenever the process dies, kill -9 included, the terminal is as it should be. A drawing is one
-/// write between the marks of synchronized output (mode 2026; terminals without it ignore the marks), so nothing flickers.
+/// write between the marks of synchronized output (mode 2026, ignored where it is unknown), so nothing flickers.
 /// </remarks>
 internal sealed class LiveArea(IAnsiConsole console)
 {
@@ -62,69 +62,5 @@ internal sealed class LiveArea(IAnsiConsole console)
 
             yield return Segment.Control("\e[?2026l");
         }
-    }
-}
-
-/// <summary>One line in the making: text with styles, every character one column wide.</summary>
-internal sealed class Paint
-{
-    private readonly List<(string Text, Style Style)> _parts = [];
-
-    public int Width { get; private set; }
-
-    public Paint Add(string text, Style? style = null)
-    {
-        _parts.Add((text, style ?? Style.Plain));
-        Width += text.Length;
-        return this;
-    }
-
-    /// <summary>Spaces up to a column; at least one, so that neighbours never touch.</summary>
-    public Paint To(int column) => Add(new string(' ', Math.Max(Width == 0 ? 0 : 1, column - Width)));
-
-    public IEnumerable<Segment> Segments(int width)
-    {
-        foreach (var (text, style) in _parts)
-        {
-            if (width <= 0)
-                yield break;
-            yield return new Segment(text.Length > width ? text[..width] : text, style);
-            width -= text.Length;
-        }
-    }
-
-    public override string ToString() => string.Concat(_parts.Select(part => part.Text));
-}
-
-/// <summary>Bars and sparklines of block characters, or of ASCII where the terminal has nothing else.</summary>
-internal static class Glyphs
-{
-    public static readonly Style Label = new(Color.Grey);
-    public static readonly Style Accent = new(Color.DarkCyan);
-
-    /// <summary>Adds a bar to the line: the part in colour, the rest faint.</summary>
-    public static Paint Bar(this Paint line, double part, int width, bool unicode)
-    {
-        var full = (int)Math.Round(Math.Clamp(double.IsFinite(part) ? part : 0, 0, 1) * width);
-        return line.Add(new string(unicode ? '━' : '=', full), Accent).Add(new string(unicode ? '─' : '-', width - full), Label);
-    }
-
-    /// <summary>Eight heights between the lowest and the highest value, each character a mean of its share.</summary>
-    public static string Sparkline(IReadOnlyList<double> values, int width, bool unicode)
-    {
-        var steps = unicode ? "▁▂▃▄▅▆▇█" : "_.-=*#";
-        var finite = values.Where(double.IsFinite).ToList();
-        if (finite.Count == 0 || width <= 0)
-            return "";
-        var columns = Math.Min(width, finite.Count);
-        var means = new double[columns];
-        for (var i = 0; i < columns; i++)
-        {
-            int from = i * finite.Count / columns, to = (i + 1) * finite.Count / columns;
-            means[i] = finite.Skip(from).Take(to - from).Average();
-        }
-
-        double low = means.Min(), span = means.Max() - low;
-        return string.Concat(means.Select(m => steps[span > 0 ? (int)Math.Min(steps.Length - 1, (m - low) / span * steps.Length) : 0]));
     }
 }

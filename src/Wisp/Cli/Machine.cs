@@ -77,7 +77,8 @@ internal sealed record Machine
                 new("git", "cloning and updating the sources", find("git"), "git", "git"),
                 new("node", "the peer that `wisp bench` compares with", find("node"), "nodejs", "node"),
                 new("npm", "fetching that peer", find("npm"), "npm", "node"),
-                new("chromium", "the tests that look at pages", find("chromium") ?? find("google-chrome"), "chromium", "chromium"),
+                new("chromium", "the tests that look at pages", find("chromium") ?? find("google-chrome"),
+                    "chromium", "chromium"),
             ],
             Missing = [.. Lacks()],
         };
@@ -91,7 +92,7 @@ internal sealed record Machine
             yield return "a little-endian processor: model files are little-endian and are mapped as they are.";
     }
 
-    private static Feature[] SeenFeatures() => RuntimeInformation.ProcessArchitecture is System.Runtime.InteropServices.Architecture.Arm64
+    private static Feature[] SeenFeatures() => ArmBase.IsSupported
         ?
         [
             new("AdvSimd", AdvSimd.IsSupported), new("Dot product", Dp.IsSupported), new("CRC32", Crc32.IsSupported),
@@ -99,7 +100,8 @@ internal sealed record Machine
         :
         [
             new("AVX", Avx.IsSupported), new("AVX2", Avx2.IsSupported), new("FMA", Fma.IsSupported),
-            new("AVX-VNNI", AvxVnni.IsSupported), new("AVX-512F", Avx512F.IsSupported), new("AVX-512BW", Avx512BW.IsSupported),
+            new("AVX-VNNI", AvxVnni.IsSupported), new("AVX-512F", Avx512F.IsSupported),
+            new("AVX-512BW", Avx512BW.IsSupported),
             new("AVX-512VBMI", Avx512Vbmi.IsSupported), new("AVX10.1", Avx10v1.IsSupported),
         ];
 
@@ -125,7 +127,8 @@ internal sealed record Machine
     }
 
     private static long? AvailableBytes() =>
-        ReadLine("/proc/meminfo", "MemAvailable") is { } line && long.TryParse(line.Replace("kB", "", StringComparison.Ordinal).Trim(), out var kilobytes)
+        ReadLine("/proc/meminfo", "MemAvailable") is { } line &&
+        long.TryParse(line.Replace("kB", "", StringComparison.Ordinal).Trim(), out var kilobytes)
             ? kilobytes * 1024
             : null;
 
@@ -133,7 +136,8 @@ internal sealed record Machine
     {
         try
         {
-            return File.ReadLines(path).FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2)[^1];
+            return File.ReadLines(path)
+                .FirstOrDefault(line => line.StartsWith(key, StringComparison.Ordinal))?.Split(':', 2)[^1];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -9,7 +9,8 @@ internal static class Places
         // The XDG base directory specification says to ignore a relative path.
         if (environment("XDG_DATA_HOME") is { Length: > 0 } data && Path.IsPathFullyQualified(data))
             return Path.Combine(data, "wisp");
-        var home = environment("HOME") is { Length: > 0 } set ? set : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        var home = environment("HOME") is { Length: > 0 } set
+            ? set : Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         return Path.Combine(home, ".local", "share", "wisp");
     }
 

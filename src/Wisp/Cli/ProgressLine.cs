@@ -7,7 +7,7 @@ namespace Wisp.Cli;
 /// Progress of a long task that is not training, such as reading a corpus. Pass <see cref="Report"/> as an
 /// <c>Action&lt;string, long, long&gt;</c>: stage, done, total; a total of 0 means that nobody knows it yet.
 /// </summary>
-/// <remarks>A terminal sees one line that fills up, and one line for every stage that is done; a pipe the latter only.</remarks>
+/// <remarks>A terminal sees one line fill up, and then one line for every stage; a pipe sees the latter only.</remarks>
 internal sealed class ProgressLine(IAnsiConsole console, TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan DrawEvery = TimeSpan.FromMilliseconds(125);
@@ -56,7 +56,8 @@ internal sealed class ProgressLine(IAnsiConsole console, TimeProvider clock) : I
         _area.Clear();
         var time = Human.Time(clock.GetElapsedTime(_stageAt));
         // A stage that was left early, by Ctrl-C or a fault, says how far it came.
-        var amount = _total > 0 && _done < _total ? $"{Human.Short(_done)} of {Human.Short(_total)}, " : _done > 0 ? $"{Human.Short(_done)}, " : "";
+        var amount = _total > 0 && _done < _total ? $"{Human.Short(_done)} of {Human.Short(_total)}, "
+            : _done > 0 ? $"{Human.Short(_done)}, " : "";
         console.Profile.Out.Writer.WriteLine($"{Terminal.Clean(_stage)}: {amount}{time}");
         _stage = null;
     }
@@ -72,6 +73,7 @@ internal sealed class ProgressLine(IAnsiConsole console, TimeProvider clock) : I
         if (part > 0.02 && elapsed.TotalSeconds > 2)
             tail += $"  {Human.Time(elapsed * (1 / part - 1))} left";
         var width = Math.Min(40, _area.Width - line.Width - tail.Length);
-        return (width >= 5 ? line.Bar(part, width, console.Profile.Capabilities.Unicode) : line).Add(tail, Glyphs.Label);
+        return (width >= 5 ? line.Bar(part, width, console.Profile.Capabilities.Unicode) : line)
+            .Add(tail, Glyphs.Label);
     }
 }

@@ -18,7 +18,8 @@ internal static class Terminal
     }
 
     /// <summary>True where lines can be redrawn in place.</summary>
-    public static bool IsLive(IAnsiConsole console) => console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
+    public static bool IsLive(IAnsiConsole console) =>
+        console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
 
     /// <summary>
     /// Text from outside, such as a model's, without the characters that could steer a terminal; lines stay lines.

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Wisp.Train.Report;
@@ -49,7 +48,7 @@ internal sealed class TrainDisplay(
             (_firstStep, _firstStepAt) = (step.Step, clock.GetTimestamp());
         _last = step;
 
-        // Means over about the last twenty steps; speed as tokens over seconds, so that slow steps weigh what they cost.
+        // Means over about the last twenty steps; speed as tokens over seconds, so slow steps weigh what they cost.
         const double keep = 0.95;
         if (float.IsFinite(step.Loss))
             (_lossMean, _lossWeight) = (keep * _lossMean + (1 - keep) * step.Loss, keep * _lossWeight + (1 - keep));
@@ -125,11 +124,13 @@ internal sealed class TrainDisplay(
     private List<Paint> Lines(StepRecord step)
     {
         var width = _area.Width;
-        var head = new Paint().Add("step ", Glyphs.Label).Add(Human.Count(step.Step)).Add($" of {Human.Count(totalSteps)}", Glyphs.Label).Add("  ");
+        var head = new Paint().Add("step ", Glyphs.Label).Add(Human.Count(step.Step))
+            .Add($" of {Human.Count(totalSteps)}", Glyphs.Label).Add("  ");
         var percent = $"{100 * Part(step),4:0} %";
         head.Bar(Part(step), Math.Max(4, width - head.Width - percent.Length), _unicode).Add(percent);
 
-        var loss = new Paint().Add("loss ", Glyphs.Label).Add(_lossWeight > 0 ? $"{_lossMean / _lossWeight:0.000}  " : "not finite  ");
+        var loss = new Paint().Add("loss ", Glyphs.Label)
+            .Add(_lossWeight > 0 ? $"{_lossMean / _lossWeight:0.000}  " : "not finite  ");
         loss.Add(Glyphs.Sparkline(Losses(), width - loss.Width, _unicode), Glyphs.Accent);
 
         List<Paint> lines = [head, loss];
@@ -139,7 +140,8 @@ internal sealed class TrainDisplay(
         {
             if (i % columns == 0)
                 lines.Add(new Paint());
-            lines[^1].To(i % columns * CellWidth).Add(cells[i].Label.PadRight(LabelWidth), Glyphs.Label).Add(cells[i].Value);
+            lines[^1].To(i % columns * CellWidth).Add(cells[i].Label.PadRight(LabelWidth), Glyphs.Label)
+                .Add(cells[i].Value);
         }
 
         return lines;
@@ -147,10 +149,11 @@ internal sealed class TrainDisplay(
 
     private List<(string Label, string Value)> Cells(StepRecord step)
     {
-        var trend = _evalBefore is null || _eval is null || !_unicode ? "" : _eval.BitsPerByte < _evalBefore.BitsPerByte ? " ↓" : " ↑";
+        var trend = _evalBefore is null || _eval is null || !_unicode ? ""
+            : _eval.BitsPerByte < _evalBefore.BitsPerByte ? " ↓" : " ↑";
         var cells = new List<(string, string)>
         {
-            ("bits/byte", _eval is null ? "–" : _eval.BitsPerByte.ToString("0.000", CultureInfo.InvariantCulture) + trend),
+            ("bits/byte", _eval is null ? "-" : $"{_eval.BitsPerByte:0.000}{trend}"),
             ("tokens/s", Human.Short(TokensPerSecond)),
             ("GFLOP/s", $"{Flops / 1e9:0.0}"),
         };
@@ -159,9 +162,9 @@ internal sealed class TrainDisplay(
         cells.AddRange(
         [
             ("rate", Human.Small(step.LearningRate)),
-            ("gradient", step.GradientNorm.ToString("0.00", CultureInfo.InvariantCulture)),
+            ("gradient", $"{step.GradientNorm:0.00}"),
             ("elapsed", Clock(clock.GetElapsedTime(_start))),
-            ("left", TimeLeft(step) is { } left ? Clock(left) : "–"),
+            ("left", TimeLeft(step) is { } left ? Clock(left) : "-"),
         ]);
         return cells;
     }
@@ -172,7 +175,8 @@ internal sealed class TrainDisplay(
         var share = fmaPeak > 0 ? $" ({100 * Flops / fmaPeak:0} % of peak)" : "";
         var left = TimeLeft(step) is { } time ? $"  left {Clock(time)}" : "";
         return $"step {step.Step}/{totalSteps}  loss {loss}  rate {Human.Small(step.LearningRate)}  " +
-            $"{Human.Short(TokensPerSecond)} tok/s  {Flops / 1e9:0.0} GFLOP/s{share}  elapsed {Clock(clock.GetElapsedTime(_start))}{left}";
+            $"{Human.Short(TokensPerSecond)} tok/s  {Flops / 1e9:0.0} GFLOP/s{share}  " +
+            $"elapsed {Clock(clock.GetElapsedTime(_start))}{left}";
     }
 
     // Past the console's wrapping: a line of a log stays one line.
@@ -186,8 +190,8 @@ internal sealed class TrainDisplay(
 
     // From the wall clock since the first step, so that evaluations and checkpoints count as they come.
     private TimeSpan? TimeLeft(StepRecord step) => step.Step >= totalSteps ? TimeSpan.Zero
-        : step.Step > _firstStep ? clock.GetElapsedTime(_firstStepAt) * ((double)(totalSteps - step.Step) / (step.Step - _firstStep))
-        : null;
+        : step.Step == _firstStep ? null
+        : clock.GetElapsedTime(_firstStepAt) * ((double)(totalSteps - step.Step) / (step.Step - _firstStep));
 
     private void Remember(double loss)
     {

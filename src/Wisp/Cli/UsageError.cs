@@ -19,7 +19,7 @@ internal static class UsageError
         }
 
         if (command.Action is null && command.Subcommands.Count > 0)
-            return $"'{HelpPage.Path(command)}' needs one of: {string.Join(", ", command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name))}. {help}";
+            return $"'{HelpPage.Path(command)}' needs one of: {string.Join(", ", Names(command, false))}. {help}";
         var message = Terminal.Clean(parse.Errors[0].Message.ReplaceLineEndings(" ").Trim());
         return $"{message}{(message.EndsWith('.') ? "" : ".")} {help}";
     }
@@ -35,8 +35,9 @@ internal static class UsageError
     {
         if (!options)
             return command.Subcommands.Where(c => !c.Hidden).SelectMany(c => c.Aliases.Append(c.Name));
-        var reachable = command.Options.Concat(HelpPage.Ancestors(command).SelectMany(c => c.Options.Where(o => o.Recursive)));
-        return reachable.Where(o => !o.Hidden).SelectMany(o => o.Aliases.Append(o.Name)).Where(n => n.StartsWith("--", StringComparison.Ordinal));
+        var inherited = HelpPage.Ancestors(command).SelectMany(c => c.Options.Where(o => o.Recursive));
+        return command.Options.Concat(inherited).Where(o => !o.Hidden).SelectMany(o => o.Aliases.Append(o.Name))
+            .Where(name => name.StartsWith("--", StringComparison.Ordinal));
     }
 
     // Optimal string alignment: a swap of neighbours, the commonest slip of all, counts as one.

@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace Wisp.Cli;
 
 /// <summary>A command with a place on the front page of the help, and examples on its own.</summary>
-/// <param name="group">The heading that the command stands under; headings appear in the order of their first verb.</param>
+/// <param name="group">The heading it stands under; headings appear in the order of their first verb.</param>
 internal sealed class Verb(string name, string description, string group, params string[] examples)
     : Command(name, description)
 {

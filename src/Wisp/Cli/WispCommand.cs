@@ -4,7 +4,7 @@ using System.Reflection;
 
 namespace Wisp.Cli;
 
-/// <summary>The root of all commands. A new command is one line here.</summary>
+/// <summary>The root of all commands. A new command is one line here; the order is that of the help.</summary>
 internal static class WispCommand
 {
     public static RootCommand Create()
@@ -33,7 +33,9 @@ internal static class WispCommand
         {
             var version = typeof(WispCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
                 .InformationalVersion.Split('+');
-            return version.Length > 1 ? $"wisp {version[0]} ({version[1][..Math.Min(9, version[1].Length)]})" : $"wisp {version[0]}";
+            return version.Length > 1
+                ? $"wisp {version[0]} ({version[1][..Math.Min(9, version[1].Length)]})"
+                : $"wisp {version[0]}";
         }
     }
 }

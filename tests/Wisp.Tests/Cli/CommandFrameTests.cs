@@ -57,6 +57,19 @@ public class CommandFrameTests
         Assert.Equal((0, expected, ""), Run(Root(_ => { }), ["act", "--help"]));
     }
 
+    [Theory]
+    [InlineData(40), InlineData(80), InlineData(200)]
+    public void Help_fits_the_terminal(int width)
+    {
+        var root = Root(_ => { });
+        foreach (var command in root.Subcommands.Prepend<Command>(root))
+        {
+            var (screen, console) = Screen.Of(width); // fails on a character beyond its last column
+            HelpPage.Write(console, command);
+            Assert.NotEqual("", screen.Rows[0]);
+        }
+    }
+
     [Fact]
     public void The_version_is_one_line() => Assert.Matches(@"^wisp \d+\.\d+\.\d+( \(\w+\))?\n$", Run("--version").Out);
 
@@ -64,7 +77,8 @@ public class CommandFrameTests
     [InlineData("wisp: unknown command 'docter'. Did you mean 'doctor'? See wisp --help.\n", "docter")]
     [InlineData("wisp: unknown command 'xyzzy'. See wisp --help.\n", "xyzzy")]
     [InlineData("wisp: unknown command '@file'. See wisp --help.\n", "@file")]
-    [InlineData("wisp: unknown option '--conut'. Did you mean '--count'? See wisp act --help.\n", "act", "--conut", "3")]
+    [InlineData("wisp: unknown option '--conut'. Did you mean '--count'? See wisp act --help.\n",
+        "act", "--conut", "3")]
     [InlineData("wisp: 'wisp group' needs one of: inner. See wisp group --help.\n", "group")]
     [InlineData("wisp: unknown command 'iner'. Did you mean 'inner'? See wisp group --help.\n", "group", "iner")]
     public void A_usage_error_is_one_line_with_a_way_out(string expected, params string[] args) =>
@@ -93,11 +107,23 @@ public class CommandFrameTests
     public static TheoryData<Exception, string> Failures => new()
     {
         { new UserException("m.gguf: no such model. Train one first."), "m.gguf: no such model. Train one first." },
-        { new InvalidDataException("m.gguf: damaged\nat byte 5. Get it again."), "m.gguf: damaged at byte 5. Get it again." },
+        {
+            new InvalidDataException("m.gguf: damaged\nat byte 5. Get it again."),
+            "m.gguf: damaged at byte 5. Get it again."
+        },
         { new FileNotFoundException("Could not find file 'x'.", "x"), "x: no such file. Check the name." },
-        { new DirectoryNotFoundException("Could not find a part of the path '/a/b'."), "/a/b: no such folder. Check the name." },
-        { new UnauthorizedAccessException("Access to the path '/a/b' is denied."), "/a/b: access is denied. Check its permissions (ls -l), or choose another place." },
-        { new IOException("No space left on device : '/a/b'", 28), "/a/b: no space left to write. Free some space, then run the same command again." },
+        {
+            new DirectoryNotFoundException("Could not find a part of the path '/a/b'."),
+            "/a/b: no such folder. Check the name."
+        },
+        {
+            new UnauthorizedAccessException("Access to the path '/a/b' is denied."),
+            "/a/b: access is denied. Check its permissions (ls -l), or choose another place."
+        },
+        {
+            new IOException("No space left on device : '/a/b'", 28),
+            "/a/b: no space left to write. Free some space, then run the same command again."
+        },
         { new ArgumentException("a width of 7 is odd.", "width"), "a width of 7 is odd." },
         { new ArgumentOutOfRangeException("width", 7, "must be even."), "must be even." },
         { new AggregateException(new IOException("the pipe broke")), "the pipe broke" },
@@ -125,9 +151,12 @@ public class CommandFrameTests
     [Fact]
     public void The_file_system_itself_gives_clear_lines()
     {
-        Assert.Equal("wisp: /nowhere/x: no such folder. Check the name.\n", Run(Root(_ => File.OpenRead("/nowhere/x").Dispose()), ["act"]).Error);
+        Assert.Equal(
+            "wisp: /nowhere/x: no such folder. Check the name.\n",
+            Run(Root(_ => File.OpenRead("/nowhere/x").Dispose()), ["act"]).Error);
         var folder = Path.GetTempPath().TrimEnd('/');
-        Assert.StartsWith($"wisp: {folder}: is a folder", Run(Root(_ => File.OpenRead(folder).Dispose()), ["act"]).Error, StringComparison.Ordinal);
+        var error = Run(Root(_ => File.OpenRead(folder).Dispose()), ["act"]).Error;
+        Assert.StartsWith($"wisp: {folder}: is a folder", error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -146,9 +175,12 @@ public class CommandFrameTests
     [Fact]
     public void Bench_needs_the_sources_and_dotnet()
     {
-        Assert.Contains("Clone the repository", Assert.Throws<UserException>(() => BenchCommand.StartInfo("/", [], _ => "/d")).Message, StringComparison.Ordinal);
-        Assert.Contains("dot.net", Assert.Throws<UserException>(() => BenchCommand.StartInfo(AppContext.BaseDirectory, [], _ => null)).Message, StringComparison.Ordinal);
-        var start = BenchCommand.StartInfo(AppContext.BaseDirectory, ["train", "--help"], _ => "/d");
+        var here = AppContext.BaseDirectory;
+        var alone = Assert.Throws<UserException>(() => BenchCommand.StartInfo("/", [], _ => "/d"));
+        Assert.Contains("Clone the repository", alone.Message, StringComparison.Ordinal);
+        var bare = Assert.Throws<UserException>(() => BenchCommand.StartInfo(here, [], _ => null));
+        Assert.Contains("dot.net", bare.Message, StringComparison.Ordinal);
+        var start = BenchCommand.StartInfo(here, ["train", "--help"], _ => "/d");
         Assert.Equal(["--", "train", "--help"], start.ArgumentList.TakeLast(3));
     }
 
@@ -157,5 +189,6 @@ public class CommandFrameTests
     [InlineData("relative", "/home/a", "/home/a/.local/share/wisp")]
     [InlineData(null, "/home/a", "/home/a/.local/share/wisp")]
     public void User_data_follows_the_desktop_rules(string? data, string home, string expected) =>
-        Assert.Equal(expected, Places.UserFolder(name => name switch { "XDG_DATA_HOME" => data, "HOME" => home, _ => null }));
+        Assert.Equal(expected, Places.UserFolder(
+            name => name switch { "XDG_DATA_HOME" => data, "HOME" => home, _ => null }));
 }

@@ -46,7 +46,7 @@ internal sealed class Screen : TextWriter, IAnsiConsoleOutput
 
     public string Raw => _raw.ToString();
 
-    /// <summary>As a terminal does when its window is made narrower: long rows are wrapped, the cursor stays at its text.</summary>
+    /// <summary>As when a window is made narrower: long rows are wrapped, the cursor stays at its text.</summary>
     public void Narrow(int width)
     {
         Width = width;

@@ -66,7 +66,8 @@ public class TrainDisplayTests
         display.Finish();
 
         Assert.Equal(
-            ["step 3", "  The fox ran ␛[2J␛]0;owned␇ away", "  and away [red]", "", "saved checkpoint 3"], screen.Rows[..5]);
+            ["step 3", "  The fox ran ␛[2J␛]0;owned␇ away", "  and away [red]", "", "saved checkpoint 3"],
+            screen.Rows[..5]);
         Assert.StartsWith("step 5 of 100", screen.Rows[5], StringComparison.Ordinal);
         Assert.Single(screen.Rows, row => row.Contains("of 100", StringComparison.Ordinal));
     }
@@ -105,7 +106,11 @@ public class TrainDisplayTests
         var (screen, console) = Screen.Of(80);
         using var display = Display(console, steps: 3000);
         for (var step = 1; step <= 3000; step++)
-            display.Step(new StepRecord(step, step % 10 == 0 ? float.NaN : 5 - step * 0.001f, 0.003f, float.PositiveInfinity, 0.25, 4096));
+        {
+            var loss = step % 10 == 0 ? float.NaN : 5 - step * 0.001f;
+            display.Step(new StepRecord(step, loss, 0.003f, float.PositiveInfinity, 0.25, 4096));
+        }
+
         display.Finish();
         Assert.Matches(@"^loss 2\.0\d\d  █.*▁$", screen.Rows[1]);
     }
@@ -123,10 +128,13 @@ public class TrainDisplayTests
         }
 
         var lines = output.ToString().TrimEnd().Split('\n');
-        Assert.Equal("step 1/100  loss 8.0000  rate 3e-3  16.4k tok/s  98.3 GFLOP/s (61 % of peak)  elapsed 0:00", lines[0]);
-        Assert.Equal("step 21/100  loss 2.7932  rate 3e-3  16.4k tok/s  98.3 GFLOP/s (61 % of peak)  elapsed 0:05  left 0:19", lines[1]);
+        const string speed = "rate 3e-3  16.4k tok/s  98.3 GFLOP/s (61 % of peak)";
+        Assert.Equal($"step 1/100  loss 8.0000  {speed}  elapsed 0:00", lines[0]);
+        Assert.Equal($"step 21/100  loss 2.7932  {speed}  elapsed 0:05  left 0:19", lines[1]);
         Assert.StartsWith("step 100/100", lines[^5], StringComparison.Ordinal);
-        Assert.Equal(["step 100  held out 1.8230 bits/byte  loss 2.1000", "step 100  sample: The fox ran", "    away", "saved"], lines[^4..]);
+        Assert.Equal(
+            ["step 100  held out 1.8230 bits/byte  loss 2.1000", "step 100  sample: The fox ran", "    away", "saved"],
+            lines[^4..]);
         Assert.DoesNotContain('\e', output.ToString());
     }
 

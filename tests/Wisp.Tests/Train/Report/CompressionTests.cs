@@ -7,7 +7,8 @@ namespace Wisp.Tests.Train.Report;
 public class CompressionTests
 {
     private static readonly byte[] Text = Encoding.UTF8.GetBytes(
-        string.Concat(Enumerable.Range(0, 4000).Select(i => $"The {i % 97} foxes ran {i % 89} times around hill {i % 83}.\n")));
+        string.Concat(Enumerable.Range(0, 4000).Select(
+            i => $"The {i % 97} foxes ran {i % 89} times around hill {i % 83}.\n")));
 
     private static IReadOnlyList<CompressionRow> Rows(Func<string, string?> find) =>
         Compression.Measure(() => new MemoryStream(Text), find);
@@ -30,7 +31,9 @@ public class CompressionTests
 
     [Fact]
     public void A_program_that_is_not_there_says_so() =>
-        Assert.All(Rows(_ => null).Skip(2), row => Assert.Equal((null, null, "not found"), (row.Bytes, row.BitsPerByte, row.Note)));
+        Assert.All(
+            Rows(_ => null).Skip(2),
+            row => Assert.Equal((null, null, "not found"), (row.Bytes, row.BitsPerByte, row.Note)));
 
     [Theory]
     [InlineData("xz", 2), InlineData("zstd", 3)]
@@ -63,7 +66,8 @@ public class CompressionTests
 
     [Fact]
     public void An_empty_text_has_no_bits_per_byte() =>
-        Assert.All(Compression.Measure(() => new MemoryStream(), Compression.OnPath), row => Assert.Null(row.BitsPerByte));
+        Assert.All(
+            Compression.Measure(() => new MemoryStream(), Compression.OnPath), row => Assert.Null(row.BitsPerByte));
 
     [Fact]
     public void A_cancelled_measurement_stops() => Assert.ThrowsAny<OperationCanceledException>(

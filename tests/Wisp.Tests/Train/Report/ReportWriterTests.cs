@@ -8,7 +8,8 @@ namespace Wisp.Tests.Train.Report;
 
 public sealed class ReportWriterTests : IDisposable
 {
-    private const string Hostile = "</p><script>alert('x')</script> \"&amp; \u001b[31m \0 \ud800 \uffff ``` | `x` # a\n``````";
+    private const string Hostile =
+        "</p><script>alert('x')</script> \"&amp; \u001b[31m \0 \ud800 \uffff ``` | `x` # a\n``````";
 
     private readonly RunFolder _run = new();
 
@@ -23,16 +24,27 @@ public sealed class ReportWriterTests : IDisposable
         ManifestHash = new string('a', 64),
         Training = new(10, 21_000_000, 5_000_000),
         HeldOut = new(2, 1_000_000, 250_000),
-        Accounting = [new("embedding", 1_000_000, null, 4_000_000), new("blocks", 2_000_000, 12e6, 8_000_000), new($"moments {text}", Bytes: 24_000_000)],
+        Accounting =
+        [
+            new("embedding", 1_000_000, null, 4_000_000), new("blocks", 2_000_000, 12e6, 8_000_000),
+            new($"moments {text}", Bytes: 24_000_000),
+        ],
         Records = new(
-            [.. Enumerable.Range(1, steps).Select(s => new StepRecord(s, s == 7 ? float.NaN : 2 + 6f / s, 0.003f * s / steps, 0.5f, 0.25, 4096))],
+            [
+                .. Enumerable.Range(1, steps).Select(
+                    s => new StepRecord(s, s == 7 ? float.NaN : 2 + 6f / s, 0.003f * s / steps, 0.5f, 0.25, 4096)),
+            ],
             [.. Enumerable.Range(1, steps / 50).Select(s => new EvalRecord(50 * s, 3, 1.5 + 1.0 / s))],
             [.. Enumerable.Range(1, steps / 100).Select(s => new SampleRecord(100 * s, "The fox", text))]),
         FlopPerToken = 12e6,
         FmaPeak = 400e9,
         FinalBitsPerByte = 1.612,
         WeightsBytes = 7_000_000,
-        Compression = [new("gzip -9", 2.5, 312_500), new("xz -9e", null, null, "not found"), CompressionRow.OfModel("this model", 1.612, 1_000_000)],
+        Compression =
+        [
+            new("gzip -9", 2.5, 312_500), new("xz -9e", null, null, "not found"),
+            CompressionRow.OfModel("this model", 1.612, 1_000_000),
+        ],
     };
 
     private string Html(RunReport report)
@@ -44,7 +56,8 @@ public sealed class ReportWriterTests : IDisposable
     // The page is written as XML that is also HTML, so one strict parser proves that no text became markup.
     private static XElement Parsed(string html)
     {
-        using var reader = XmlReader.Create(new StringReader(html), new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore });
+        var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Ignore };
+        using var reader = XmlReader.Create(new StringReader(html), settings);
         return XElement.Load(reader);
     }
 
@@ -55,8 +68,11 @@ public sealed class ReportWriterTests : IDisposable
         var page = Parsed(html);
 
         Assert.DoesNotMatch(new Regex(@"https?:|//[a-z]|@import|url\(|<script|\son\w+="), html);
-        Assert.Equal(["data:,"], page.Descendants().SelectMany(e => e.Attributes()).Where(a => a.Name == "href" || a.Name == "src").Select(a => a.Value));
-        Assert.Contains(page.Descendants("meta"), m => (string?)m.Attribute("content") is { } policy && policy.StartsWith("default-src 'none'", StringComparison.Ordinal));
+        var links = page.Descendants().Attributes().Where(a => a.Name == "href" || a.Name == "src");
+        Assert.Equal(["data:,"], links.Select(a => a.Value));
+        Assert.Contains(
+            page.Descendants("meta").Attributes("content"),
+            policy => policy.Value.StartsWith("default-src 'none';", StringComparison.Ordinal));
         Assert.Equal(4, page.Descendants("svg").Count());
     }
 
@@ -67,7 +83,9 @@ public sealed class ReportWriterTests : IDisposable
 
         Assert.Empty(page.Descendants("script"));
         var sample = page.Descendants("article").First().Element("p")!.Value;
-        Assert.StartsWith("The fox</p><script>alert('x')</script> \"&amp; ␛[31m ␀ \ufffd \ufffd ``` |", sample, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "The fox</p><script>alert('x')</script> \"&amp; ␛[31m ␀ \ufffd \ufffd ``` |", sample,
+            StringComparison.Ordinal);
         Assert.Contains("<script>", page.Descendants("h1").Single().Value, StringComparison.Ordinal);
     }
 
@@ -104,7 +122,8 @@ public sealed class ReportWriterTests : IDisposable
         var html = Parsed(Html(Run())).Descendants("dl").Single().Value;
         var markdown = File.ReadAllText(_run.File("report.md"));
         // 500 steps of 4096 tokens in 0.25 s each: 16.4k a second; times 12 MFLOP is 196.6 GFLOP/s, 49 % of 400.
-        foreach (var fact in new[] { "1.612", "3.0 : 1", "3.00M", "2.05M", "16.4k", "196.6 GFLOP/s, 49 % of peak", "2 min 05 s" })
+        string[] facts = ["1.612", "3.0 : 1", "3.00M", "2.05M", "16.4k", "196.6 GFLOP/s, 49 % of peak", "2 min 05 s"];
+        foreach (var fact in facts)
         {
             Assert.Contains(fact, html, StringComparison.Ordinal);
             Assert.Contains(fact, markdown, StringComparison.Ordinal);
@@ -114,8 +133,11 @@ public sealed class ReportWriterTests : IDisposable
     [Fact]
     public void Compressors_stand_in_order_of_strength_and_missing_ones_last()
     {
-        var rows = Parsed(Html(Run())).Descendants("div").Where(d => ((string?)d.Attribute("class"))?.StartsWith("bar", StringComparison.Ordinal) == true && (string?)d.Attribute("class") != "bars");
-        Assert.Equal(["this model", "gzip -9", "xz -9e"], rows.Select(r => r.Element("span")!.FirstNode!.ToString().Trim()));
+        var rows = Parsed(Html(Run())).Descendants("div")
+            .Where(d => (string?)d.Attribute("class") is "bar" or "bar model");
+        Assert.Equal(
+            ["this model", "gzip -9", "xz -9e"],
+            rows.Select(r => r.Element("span")!.FirstNode!.ToString().Trim()));
     }
 
     [Theory]
@@ -125,9 +147,12 @@ public sealed class ReportWriterTests : IDisposable
         foreach (var svg in Parsed(Html(Run(steps))).Descendants("svg"))
         {
             var size = svg.Attribute("viewBox")!.Value.Split(' ').Select(double.Parse).ToArray();
-            foreach (var path in svg.Descendants("path").Where(p => p.Attribute("class")!.Value.StartsWith("line", StringComparison.Ordinal)))
+            var lines = svg.Descendants("path")
+                .Where(p => p.Attribute("class")!.Value.StartsWith("line", StringComparison.Ordinal));
+            foreach (var path in lines)
             {
-                var numbers = Regex.Matches(path.Attribute("d")!.Value, @"-?\d+(\.\d+)?").Select(m => double.Parse(m.Value, CultureInfo.InvariantCulture)).ToList();
+                var numbers = Regex.Matches(path.Attribute("d")!.Value, @"-?\d+(\.\d+)?")
+                    .Select(m => double.Parse(m.Value, CultureInfo.InvariantCulture)).ToList();
                 Assert.InRange(numbers.Count, 2, 4 * 480 + 8);
                 for (var i = 0; i < numbers.Count; i += 2)
                 {
@@ -141,7 +166,14 @@ public sealed class ReportWriterTests : IDisposable
     [Fact]
     public void An_unfinished_run_has_a_report_too()
     {
-        var html = Html(Run() with { FinalBitsPerByte = null, WeightsBytes = 0, Compression = [], Accounting = [], Configuration = [] });
+        var html = Html(Run() with
+        {
+            FinalBitsPerByte = null,
+            WeightsBytes = 0,
+            Compression = [],
+            Accounting = [],
+            Configuration = [],
+        });
         Assert.Contains("run unfinished", Parsed(html).Value, StringComparison.Ordinal);
     }
 

@@ -24,7 +24,8 @@ public sealed class RunLogTests : IDisposable
     {
         LogRecord[] records =
         [
-            Step(1, float.NaN), Step(2, 3.25f), new EvalRecord(2, 3.1, 1.875), new SampleRecord(2, "The \"little\" fox", " ran\n\u001b[31m away 🦊\ud800."),
+            Step(1, float.NaN), Step(2, 3.25f), new EvalRecord(2, 3.1, 1.875),
+            new SampleRecord(2, "The \"little\" fox", " ran\n\u001b[31m away 🦊\ud800."),
         ];
         Fill(records);
 
@@ -73,7 +74,9 @@ public sealed class RunLogTests : IDisposable
     [Fact]
     public void Resuming_cuts_back_to_the_checkpoint_so_that_no_step_stands_twice()
     {
-        Fill(Step(1), Step(2), new EvalRecord(2, 3, 1.9), new SampleRecord(2, "a", "b"), Step(3), new EvalRecord(3, 2, 1.8), Step(4));
+        Fill(
+            Step(1), Step(2), new EvalRecord(2, 3, 1.9), new SampleRecord(2, "a", "b"),
+            Step(3), new EvalRecord(3, 2, 1.8), Step(4));
         using (var log = new RunLog(_run.Path, step: 2))
         {
             log.Append(new EvalRecord(2, 3, 1.9)); // the checkpoint was saved before this evaluation: it comes again
