@@ -82,7 +82,8 @@ public sealed class Sampler
     private int Score(ReadOnlySpan<float> logits, ReadOnlySpan<int> history)
     {
         if (logits.Length != _scores.Length)
-            throw new ArgumentException($"{logits.Length} logits for a vocabulary of {_scores.Length}.", nameof(logits));
+            throw new ArgumentException(
+                $"{logits.Length} logits for a vocabulary of {_scores.Length}.", nameof(logits));
         logits.CopyTo(_scores);
         if (_counts.Length > 0)
             Penalise(history[^Math.Min(history.Length, _sampling.PenaltyWindow)..]);
@@ -92,7 +93,7 @@ public sealed class Sampler
         {
             if (!(_scores[id] <= float.MaxValue))
                 throw new ArgumentException(
-                    $"The logit of token {id} is {_scores[id]}: the weights are damaged or training diverged.", nameof(logits));
+                    $"The logit of token {id} is {_scores[id]}: the weights are damaged or diverged.", nameof(logits));
             if (_scores[id] > _scores[best])
                 best = id;
         }
@@ -141,8 +142,8 @@ public sealed class Sampler
             return count;
         }
 
-        // Top-p needs the sum over all that top-k left, and the order of the best. Without top-k the whole vocabulary is
-        // summed, but only what min-p will leave is worth sorting: at most 20 tokens for 0.05.
+        // Top-p needs the sum over all that top-k left, and the order of the best. Without top-k the whole vocabulary
+        // is summed, but only what min-p will leave is worth sorting: at most 20 tokens for 0.05.
         var total = 0.0;
         if (k == V)
             foreach (var score in _scores)
@@ -169,8 +170,8 @@ public sealed class Sampler
     /// <summary>The ranks of the k best scores that are at least <paramref name="floor"/>, best first.</summary>
     private ReadOnlySpan<ulong> Best(int k, float floor)
     {
-        // Collect up to 2k, sort, forget the worse half, go on with a higher bar: O(V + k log k) for logits in any usual
-        // order, and O(V log k) at worst.
+        // Collect up to 2k, sort, forget the worse half, go on with a higher bar: O(V + k log k) for logits in any
+        // usual order, and O(V log k) at worst.
         var room = (int)Math.Min(2L * k, _ranks.Length);
         var (kept, bar) = (0, ulong.MaxValue);
         for (var id = 0; id < _scores.Length; id++)
@@ -192,8 +193,8 @@ public sealed class Sampler
     }
 
     /// <summary>
-    /// One number that sorts by score, best first, then by id: the upper half is the score's bits, turned so that larger
-    /// floats give smaller integers (IEEE 754 orders like sign-magnitude integers), the lower half is the id.
+    /// One number that sorts by score, best first, then by id: the upper half is the score's bits, turned so that
+    /// larger floats give smaller integers (IEEE 754 orders like sign-magnitude integers), the lower half is the id.
     /// </summary>
     private static ulong Rank(float score, int id)
     {

@@ -3,8 +3,8 @@ namespace Wisp.Run;
 /// <summary>How to pick the next token. The steps apply in this order, which is also llama.cpp's default:</summary>
 /// <remarks>
 /// 1. Penalties lower the logits of tokens among the last <see cref="PenaltyWindow"/>. A token seen n times there gets
-///    z / RepeatPenalty where z is positive and z · RepeatPenalty otherwise (Keskar et al. 2019, CTRL, arXiv:1909.05858,
-///    section 4.1), then loses n · FrequencyPenalty + PresencePenalty.
+///    z / RepeatPenalty where z is positive and z · RepeatPenalty otherwise (Keskar et al. 2019, CTRL,
+///    arXiv:1909.05858, section 4.1), then loses n · FrequencyPenalty + PresencePenalty.
 /// 2. Top-k keeps the k largest logits. Fan, Lewis and Dauphin 2018, arXiv:1805.04833, section 5.
 /// 3. Top-p keeps the most likely tokens until their probabilities reach p; the one that crosses p stays.
 ///    Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
@@ -39,7 +39,7 @@ public readonly record struct Sampling
 
     public float PresencePenalty { get; init; }
 
-    /// <summary>Tokens of the history that the penalties see; 0 switches them off, int.MaxValue sees the whole history.</summary>
+    /// <summary>How many tokens of the history the penalties see; 0 is off, int.MaxValue the whole history.</summary>
     public int PenaltyWindow { get; init; } = 64;
 
     internal bool HasPenalties =>
@@ -53,9 +53,9 @@ public readonly record struct Sampling
         Require(TopK >= 0, nameof(TopK), TopK, "0 (all tokens) or more");
         Require(TopP is >= 0 and <= 1, nameof(TopP), TopP, "between 0 and 1 (all tokens)");
         Require(MinP is >= 0 and <= 1, nameof(MinP), MinP, "between 0 (all tokens) and 1");
-        Require(RepeatPenalty is > 0 and <= float.MaxValue, nameof(RepeatPenalty), RepeatPenalty, "more than 0; 1 is off");
-        Require(float.IsFinite(FrequencyPenalty), nameof(FrequencyPenalty), FrequencyPenalty, "a finite number; 0 is off");
-        Require(float.IsFinite(PresencePenalty), nameof(PresencePenalty), PresencePenalty, "a finite number; 0 is off");
+        Require(RepeatPenalty is > 0 and <= float.MaxValue, nameof(RepeatPenalty), RepeatPenalty, "above 0; 1 is off");
+        Require(float.IsFinite(FrequencyPenalty), nameof(FrequencyPenalty), FrequencyPenalty, "finite; 0 is off");
+        Require(float.IsFinite(PresencePenalty), nameof(PresencePenalty), PresencePenalty, "finite; 0 is off");
         Require(PenaltyWindow >= 0, nameof(PenaltyWindow), PenaltyWindow, "0 (no penalties) or more tokens");
     }
 

@@ -6,8 +6,8 @@ namespace Wisp.Run;
 /// Steele, Lea and Flood 2014, "Fast Splittable Pseudorandom Number Generators", OOPSLA, figure 14 (mix64, variant 13).
 /// </summary>
 /// <remarks>
-/// The state walks through all 2^64 values in steps of 2^64/φ, made odd; the mixer is a bijection, so the period is 2^64.
-/// Two samplers that need unrelated numbers take different seeds.
+/// The state walks through all 2^64 values in steps of 2^64/φ, made odd; the mixer is a bijection, so the period is
+/// 2^64. Two samplers that need unrelated numbers take different seeds.
 /// </remarks>
 public struct SplitMix64(ulong seed)
 {

@@ -7,8 +7,8 @@
 //
 //     dotnet run run.cs -- "Once upon a time"                  (with the .NET SDK 10 or later, and nothing else)
 //
-// The large one, parameters.bin beside this page, holds some million numbers that training found. This page says what
-// to do with them. Together they answer one question: given the text so far, how likely is each possible next piece?
+// The large one, parameters.bin beside this page, holds the millions of numbers that training found. This page says
+// what to do with them. Together they answer one question: given the text so far, how likely is each next piece?
 //
 //     p(next token | all tokens before it)
 //
@@ -104,7 +104,7 @@ internal sealed class ParameterFile
     public float[] Vector(string name, int length) => Matrix(name, 1, length).Values;
     public bool Has(string name) => _tensors.ContainsKey(name);
 
-    // Each tensor is asked for once. One that is left over belongs to another kind of model, and would be missed.
+    // Each tensor is asked for once. One that is left over belongs to a kind of model that this page does not describe.
     public void RequireAllTaken() =>
         Require(_tensors.Count == 0, $"has a tensor '{_tensors.Keys.FirstOrDefault()}' that this page has no use for");
 
@@ -350,7 +350,7 @@ internal sealed class Transformer
     private float[] Norm(float[] x, float[] g) => [.. x.Chunk(g.Length).SelectMany(piece =>
     {
         var scale = 1 / MathF.Sqrt(Matrix.Dot(piece, piece) / g.Length + _epsilon);
-        return piece.Zip(g, (xᵢ, gᵢ) => gᵢ * xᵢ * scale);
+        return piece.Zip(g, (value, gain) => gain * value * scale);
     })];
 
     // RoPE, Su et al. 2021, arXiv:2104.09864, eq. 34: each pair of numbers is a point in the plane and turns by
@@ -445,19 +445,19 @@ internal static class Program
 
     private static void Write(string[] arguments)
     {
-        var (options, text) = (new Dictionary<string, string>(), "");
+        var (options, words) = (new Dictionary<string, string>(), new List<string>());
         for (var i = 0; i < arguments.Length; i++)
             if (arguments[i] is "-m" or "-n" or "-t" or "--top-k" or "--top-p" or "--min-p" or "--seed" or "--ids")
                 options[arguments[i]] = arguments.ElementAtOrDefault(++i) ?? "";
             else
-                text += !arguments[i].StartsWith('-') ? arguments[i]
-                    : throw new ArgumentException($"There is no option {arguments[i]}; the head of run.cs lists them.");
+                words.Add(!arguments[i].StartsWith('-') ? arguments[i]
+                    : throw new ArgumentException($"No option {arguments[i]}; the head of run.cs lists them."));
         T Option<T>(string name, T otherwise, T low, T high) where T : struct, INumber<T> =>
             !options.TryGetValue(name, out var given) ? otherwise
             : T.TryParse(given, null, out var value) && value >= low && value <= high ? value
             : throw new ArgumentException($"{name} takes a number from {low} to {high}, not '{given}'.");
 
-        var limit = Option("-n", 256, 0, int.MaxValue);
+        var (text, limit) = (string.Join(' ', words), Option("-n", 256, 0, int.MaxValue));
         var seed = Option("--seed", (ulong)Random.Shared.NextInt64(), 0UL, ulong.MaxValue);
         var sampler = new Sampler(Option("-t", 0.8, 0, 100), Option("--top-k", 40, 0, int.MaxValue),
             Option("--top-p", 0.95, 0, 1), Option("--min-p", 0.05, 0, 1), seed);

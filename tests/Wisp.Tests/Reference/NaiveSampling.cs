@@ -53,7 +53,9 @@ internal static class NaiveSampling
     private static double[] Softmax(IEnumerable<double> scores)
     {
         var x = scores.ToArray();
-        var powers = x.Select(score => Math.Exp(score - x.Max())).ToArray();
-        return [.. powers.Select(power => power / powers.Sum())];
+        var max = x.Max();
+        var powers = x.Select(score => Math.Exp(score - max)).ToArray();
+        var sum = powers.Sum();
+        return [.. powers.Select(power => power / sum)];
     }
 }

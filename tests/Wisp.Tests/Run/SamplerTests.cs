@@ -15,8 +15,14 @@ public class SamplerTests
         Assert.Equal(
             new Sampling
             {
-                Temperature = 0.8f, TopK = 40, TopP = 0.95f, MinP = 0.05f, RepeatPenalty = 1, FrequencyPenalty = 0,
-                PresencePenalty = 0, PenaltyWindow = 64,
+                Temperature = 0.8f,
+                TopK = 40,
+                TopP = 0.95f,
+                MinP = 0.05f,
+                RepeatPenalty = 1,
+                FrequencyPenalty = 0,
+                PresencePenalty = 0,
+                PenaltyWindow = 64,
             },
             new Sampling());
 
@@ -34,8 +40,14 @@ public class SamplerTests
             var p = settings.AsSpan(row * 8, 8);
             var sampling = new Sampling
             {
-                Temperature = p[0], TopK = (int)p[1], TopP = p[2], MinP = p[3], RepeatPenalty = p[4],
-                FrequencyPenalty = p[5], PresencePenalty = p[6], PenaltyWindow = (int)p[7],
+                Temperature = p[0],
+                TopK = (int)p[1],
+                TopP = p[2],
+                MinP = p[3],
+                RepeatPenalty = p[4],
+                FrequencyPenalty = p[5],
+                PresencePenalty = p[6],
+                PenaltyWindow = (int)p[7],
             };
             var z = logits.AsSpan(row * V, V);
             var past = history.AsSpan(row * T, T);
@@ -46,17 +58,19 @@ public class SamplerTests
                 Assert.Equal(Enumerable.Range(0, V).Where(id => kept[row * V + id] == 1), survivors.Ids.ToArray());
             var wanted = expected.AsSpan(row * V, V);
 
-            // exp(z) turns an absolute error of z into a relative one: |z| < 32, three roundings of z (penalty, minus max,
-            // over T) and the stored float32: 32 · 4 · 2^-24.
+            // exp(z) turns an absolute error of z into a relative one: |z| < 32, three roundings of z (penalty, less
+            // max, over T) and the stored float32: 32 · 4 · 2^-24.
             Check.Close(wanted, Spread(survivors, V), 32 * 4 * Check.Eps, names[row]);
-            Check.Close(NaiveSampling.Distribution(z, past, sampling), wanted.ToArray(), 4 * Check.Eps, names[row] + " naive");
+            var naive = NaiveSampling.Distribution(z, past, sampling);
+            Check.Close(naive, wanted.ToArray(), 4 * Check.Eps, names[row] + " naive");
         }
     }
 
     [Fact]
     public void All_golden_cases_of_llama_cpp_with_our_steps_agree()
     {
-        using var json = JsonDocument.Parse(File.ReadAllBytes(GoldenFile.PathOrSkip("golden/llamacpp/sampling/samplers.json")));
+        var path = GoldenFile.PathOrSkip("golden/llamacpp/sampling/samplers.json");
+        using var json = JsonDocument.Parse(File.ReadAllBytes(path));
         var root = json.RootElement;
         var checkedCases = 0;
         foreach (var entry in root.GetProperty("cases").EnumerateArray())
@@ -95,7 +109,7 @@ public class SamplerTests
                 Array.Sort(actual);
             }
 
-            // 38 of 40 equal probabilities are exactly 0.95, where the oracle's float32 sum falls just short and takes one more.
+            // 38 of 40 equal probabilities are exactly 0.95; the oracle's float32 sum falls short and takes one more.
             var wanted = sampling.Temperature > 0 ? ids.Length : 1;
             if (name == "equal" && sampling.TopP < 1 && survivors.Ids.Length == wanted - 1)
                 continue;
@@ -121,8 +135,13 @@ public class SamplerTests
                 {
                     var sampling = new Sampling
                     {
-                        TopK = k, TopP = p, MinP = min, Temperature = temperatures[seed % 4],
-                        RepeatPenalty = seed % 3 == 0 ? 1 : 1.3f, FrequencyPenalty = seed % 5 == 0 ? 0.2f : 0, PenaltyWindow = 9,
+                        TopK = k,
+                        TopP = p,
+                        MinP = min,
+                        Temperature = temperatures[seed % 4],
+                        RepeatPenalty = seed % 3 == 0 ? 1 : 1.3f,
+                        FrequencyPenalty = seed % 5 == 0 ? 0.2f : 0,
+                        PenaltyWindow = 9,
                     };
                     var logits = Sample.Normal(V, seed++, 3);
                     var history = Enumerable.Range(0, 12).Select(i => (i * i + seed) % V).ToArray();
@@ -200,7 +219,8 @@ public class SamplerTests
         Assert.Equal(1, new Sampler(Sampling.Greedy, 0, 7).Pick(logits, []));
         Assert.Equal([1, 3], new Sampler(s_plain with { TopK = 2 }, 0, 7).Distribution(logits, []).Ids.ToArray());
         Assert.Equal([1], new Sampler(s_plain with { TopP = 0 }, 0, 7).Distribution(logits, []).Ids.ToArray());
-        Assert.Equal([0, 1, 2, 3, 4, 5], new Sampler(s_plain with { TopK = 6 }, 0, 7).Distribution(logits, []).Ids.ToArray());
+        int[] first = [.. Enumerable.Range(0, 6)];
+        Assert.Equal(first, new Sampler(s_plain with { TopK = 6 }, 0, 7).Distribution(logits, []).Ids.ToArray());
     }
 
     [Fact]
@@ -209,7 +229,8 @@ public class SamplerTests
         float[] logits = [float.NegativeInfinity, 0, float.NegativeInfinity, 1];
         foreach (var sampling in new[] { s_plain, new Sampling(), s_plain with { TopP = 0.99f }, Sampling.Greedy })
             Assert.Empty(new Sampler(sampling, 0, 4).Distribution(logits, []).Ids.ToArray().Except([1, 3]));
-        var error = Assert.Throws<ArgumentException>(() => new Sampler(s_plain, 0, 1).Pick([float.NegativeInfinity], []));
+        var nothing = new Sampler(s_plain, 0, 1);
+        var error = Assert.Throws<ArgumentException>(() => nothing.Pick([float.NegativeInfinity], []));
         Assert.Contains("no token is left", error.Message);
     }
 
@@ -227,7 +248,8 @@ public class SamplerTests
         foreach (var sampling in new[] { Sampling.Greedy, new Sampling() })
         {
             var sampler = new Sampler(sampling, 0, 3);
-            Assert.Contains("token 1 is NaN", Assert.Throws<ArgumentException>(() => sampler.Pick([0, float.NaN, 1], [])).Message);
+            var error = Assert.Throws<ArgumentException>(() => sampler.Pick([0, float.NaN, 1], []));
+            Assert.Contains("token 1 is NaN", error.Message);
             Assert.Throws<ArgumentException>(() => sampler.Pick([0, float.PositiveInfinity, 1], []));
             Assert.Contains("2 logits", Assert.Throws<ArgumentException>(() => sampler.Pick([0, 1], [])).Message);
         }
@@ -259,7 +281,8 @@ public class SamplerTests
     [Fact]
     public void A_pick_allocates_nothing()
     {
-        foreach (var sampling in new[] { new Sampling { RepeatPenalty = 1.1f }, s_plain, s_plain with { TopP = 0.9f }, Sampling.Greedy })
+        Sampling[] kinds = [new() { RepeatPenalty = 1.1f }, s_plain, s_plain with { TopP = 0.9f }, Sampling.Greedy];
+        foreach (var sampling in kinds)
         {
             var logits = Sample.Normal(5000, 1, 3);
             var sampler = new Sampler(sampling, 0, logits.Length);
@@ -285,8 +308,10 @@ public class SamplerTests
             case "penalties":
                 return s_plain with
                 {
-                    PenaltyWindow = (int)Number("last_n"), RepeatPenalty = Number("repeat"),
-                    FrequencyPenalty = Number("freq"), PresencePenalty = Number("present"),
+                    PenaltyWindow = (int)Number("last_n"),
+                    RepeatPenalty = Number("repeat"),
+                    FrequencyPenalty = Number("freq"),
+                    PresencePenalty = Number("present"),
                 };
             case "chain" when given.GetProperty("label").GetString()!.StartsWith("default", StringComparison.Ordinal):
                 return new Sampling();
@@ -294,7 +319,8 @@ public class SamplerTests
                 var steps = given.GetProperty("steps");
                 return s_plain with
                 {
-                    MinP = steps[0][1].GetProperty("p").GetSingle(), Temperature = steps[1][1].GetProperty("t").GetSingle(),
+                    MinP = steps[0][1].GetProperty("p").GetSingle(),
+                    Temperature = steps[1][1].GetProperty("t").GetSingle(),
                 };
             default: return null;
         }

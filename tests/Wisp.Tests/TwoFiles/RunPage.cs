@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text;
 using Wisp.Tests.Golden;
+using Wisp.TwoFiles;
 
 namespace Wisp.Tests.TwoFiles;
 
@@ -13,27 +14,17 @@ public sealed class RunPage : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("wisp-two-files-").FullName;
 
-    public RunPage()
-    {
-        File.WriteAllText(Path.Combine(TwoFiles, "run.cs"), Source);
-        File.WriteAllText(
-            Path.Combine(_folder, "nuget.config"), "<configuration><packageSources><clear/></packageSources></configuration>");
-        var model = GoldenFile.PathOrSkip("golden/llamacpp/models/llama3-ropefreqs.gguf");
-        File.Copy(model, Path.Combine(TwoFiles, "parameters.bin"));
-        First = Start(["run", Path.Combine(TwoFiles, "run.cs"), "--", "The dog ran to the house", "-n", "12", "-t", "0"]);
-    }
-
     /// <summary>The page as the program carries it.</summary>
     public static string Source
     {
         get
         {
-            using var stream = typeof(Program).Assembly.GetManifestResourceStream("run.cs")!;
+            using var stream = typeof(TwoFilesExport).Assembly.GetManifestResourceStream("run.cs")!;
             return new StreamReader(stream).ReadToEnd();
         }
     }
 
-    internal Outcome First { get; }
+    internal Outcome First => field ??= BuildAndRun();
 
     /// <summary>The types of the page, for what would be slow through a process.</summary>
     internal Assembly Types => field ??= Assembly.LoadFile(ProgramPath());
@@ -47,6 +38,19 @@ public sealed class RunPage : IDisposable
     internal Outcome Run(params string[] arguments) => Start([ProgramPath(), .. arguments]);
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    // Not in the constructor: where the model is missing the tests that need it are skipped, and the others run.
+    private Outcome BuildAndRun()
+    {
+        var model = GoldenFile.PathOrSkip("golden/llamacpp/models/llama3-ropefreqs.gguf");
+        File.Copy(model, Path.Combine(TwoFiles, "parameters.bin"));
+        File.WriteAllText(Path.Combine(TwoFiles, "run.cs"), Source);
+        File.WriteAllText(
+            Path.Combine(_folder, "nuget.config"),
+            "<configuration><packageSources><clear/></packageSources></configuration>");
+        var page = Path.Combine(TwoFiles, "run.cs");
+        return Start(["run", page, "--", "The dog ran to the house", "-n", "12", "-t", "0"]);
+    }
 
     private string ProgramPath()
     {
@@ -75,6 +79,10 @@ public sealed class RunPage : IDisposable
         process.WaitForExit();
         return new Outcome(process.ExitCode, output, error.Result);
     }
+
+    /// <summary>Building the page takes seconds, so the test classes share one.</summary>
+    [CollectionDefinition(nameof(RunPage))]
+    public sealed class Shared : ICollectionFixture<RunPage>;
 
     internal sealed record Outcome(int Code, string Output, string Error);
 }
