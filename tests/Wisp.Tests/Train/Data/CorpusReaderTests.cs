@@ -240,8 +240,10 @@ public sealed class CorpusReaderTests : IDisposable
         using (var tar = new TarWriter(stream, TarEntryFormat.Pax))
         {
             foreach (var (name, content) in files)
-                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile,
-                    name) { DataStream = new MemoryStream(content) });
+            {
+                var entry = new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content) };
+                tar.WriteEntry(entry);
+            }
         }
 
         return stream.ToArray();
