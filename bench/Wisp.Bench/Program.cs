@@ -2,6 +2,7 @@ using System.CommandLine;
 using Wisp.Bench;
 
 var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
+root.Add(TrainBench.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);
 
