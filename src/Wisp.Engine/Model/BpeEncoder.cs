@@ -6,7 +6,7 @@ namespace Wisp.Model;
 /// </summary>
 /// <remarks>
 /// It remembers the tokens of the pieces it has met, so each thread has its own: <see cref="Tokenizer.CreateEncoder"/>.
-/// Nothing is allocated once its memory of pieces is full.
+/// Pieces it remembers, or that have up to 128 bytes, cost no allocation.
 /// </remarks>
 public sealed class BpeEncoder
 {
