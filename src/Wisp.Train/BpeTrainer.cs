@@ -8,13 +8,13 @@ namespace Wisp.Train;
 public readonly record struct BpeProgress(long BytesRead, int Tokens, int Wanted);
 
 /// <summary>
-/// Learns a byte-level BPE vocabulary: Sennrich, Haddow, Birch 2016, arXiv:1508.07909, algorithm 1, on bytes. Starting from
-/// single bytes, the pair of neighbours that occurs most often in the text becomes a token, again and again. Pairs are
-/// counted inside the pieces of the pre-tokenizer, each piece as often as it occurs.
+/// Learns a byte-level BPE vocabulary: Sennrich, Haddow, Birch 2016, arXiv:1508.07909, algorithm 1, on bytes. Starting
+/// from single bytes, the pair of neighbours that occurs most often in the text becomes a token, again and again. Pairs
+/// are counted inside the pieces of the pre-tokenizer, each piece as often as it occurs.
 /// </summary>
 /// <remarks>
-/// Of pairs that occur equally often the one whose left token has the lower id wins, then the lower right id. The result
-/// depends on nothing but the documents, their order (only where rare words had to be forgotten) and the size.
+/// Of pairs that occur equally often the one whose left token has the lower id wins, then the lower right id. The
+/// result depends on nothing but the documents, their order (only where rare words had to be forgotten) and the size.
 /// </remarks>
 public static class BpeTrainer
 {
@@ -39,7 +39,8 @@ public static class BpeTrainer
 
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         var words = new WordCounts();
-        words.AddAll(documents, PreTokenizer.Of(Pre), threads, bytes => progress?.Invoke(new(bytes, 0, vocabularySize)), cancel);
+        words.AddAll(documents, PreTokenizer.Of(Pre), threads,
+            bytes => progress?.Invoke(new(bytes, 0, vocabularySize)), cancel);
         return Train(words, vocabularySize, progress, cancel);
     }
 
@@ -47,36 +48,39 @@ public static class BpeTrainer
         WordCounts words, int vocabularySize, Action<BpeProgress>? progress, CancellationToken cancel)
     {
         if (words.Count == 0)
-            throw new InvalidDataException("The text to train a tokenizer from is empty: no document has a single byte.");
+            throw new InvalidDataException("The text to train a tokenizer from is empty: no document has a byte.");
 
         var wanted = vocabularySize - Tokenizer.SpecialTokens.Count;
         var pairs = new PairCounts(words);
         var merges = new List<(int Left, int Right)>(wanted);
-        var known = new HashSet<(int Left, int Right)>();
-        var tokens = new ByteStrings();
+        var spelling = new ByteStrings();
         for (var value = 0; value < 256; value++)
-            tokens.FindOrAdd([(byte)value], out _);
-        while (tokens.Count < wanted && pairs.TryTakeBest(MinOccurrences, out var left, out var right))
+            spelling.FindOrAdd([(byte)value], out _);
+        while (spelling.Count < wanted && pairs.TryTakeBest(MinOccurrences, out var left, out var right))
         {
             cancel.ThrowIfCancellationRequested();
-            // Two pairs may spell the same bytes, ab + a and a + ba: then both merge into the one token.
-            var made = tokens.FindOrAdd([.. tokens[left], .. tokens[right]], out var added);
+            // No two merges spell the same bytes. What stands inside a token merged without looking beyond its borders,
+            // so all places where its bytes stood uncrossed looked alike when it was made, and became it then.
+            var made = spelling.FindOrAdd([.. spelling[left], .. spelling[right]], out _);
             pairs.Merge(left, right, made);
-            if (known.Add((left, right)))
-                merges.Add((left, right));
-            if (added && tokens.Count % 256 == 0)
-                progress?.Invoke(new(words.Bytes, tokens.Count, vocabularySize));
+            merges.Add((left, right));
+            if (spelling.Count % 256 == 0)
+                progress?.Invoke(new(words.Bytes, spelling.Count, vocabularySize));
         }
 
-        if (tokens.Count < wanted)
-            throw TooSmall(words, vocabularySize, vocabularySize - wanted + tokens.Count);
+        if (spelling.Count < wanted)
+            throw TooSmall(words, vocabularySize, vocabularySize - wanted + spelling.Count);
         progress?.Invoke(new(words.Bytes, vocabularySize, vocabularySize));
-        return Tokenizer.FromMerges(Pre, tokens, merges);
+        return Tokenizer.FromMerges(Pre, spelling, merges);
     }
 
-    private static InvalidDataException TooSmall(WordCounts words, int asked, int possible) => new(
-        $"The text ({words.Bytes} bytes, {words.Count} different words) gives a vocabulary of {possible} tokens, not {asked}: " +
-        $"after that no pair of tokens occurs {MinOccurrences} times. " + (possible >= Tokenizer.MinVocabularySize
+    private static InvalidDataException TooSmall(WordCounts words, int asked, int possible)
+    {
+        var advice = possible >= Tokenizer.MinVocabularySize
             ? $"Ask for at most {possible}, or give more text."
-            : $"The smallest vocabulary has {Tokenizer.MinVocabularySize}: give more text."));
+            : $"The smallest vocabulary has {Tokenizer.MinVocabularySize}: give more text.";
+        return new InvalidDataException(
+            $"The text ({words.Bytes} bytes, {words.Count} different words) gives a vocabulary of {possible} tokens, " +
+            $"not {asked}: after that no pair of tokens occurs {MinOccurrences} times. {advice}");
+    }
 }

@@ -15,9 +15,6 @@ internal sealed class PairCounts
     private readonly List<long> _keys = [];
     private readonly List<long> _counts = [];
     private readonly List<List<int>?> _places = []; // the words that hold the pair or once held it
-    private readonly List<int> _grown = []; // pairs that the merge at hand has made more frequent
-    private readonly List<int> _grownIn = []; // the merge in which a pair last grew
-    private int _merge;
     private readonly PriorityQueue<int, (long Count, long Key)> _queue = new(Comparer<(long Count, long Key)>.Create(
         (a, b) => a.Count != b.Count ? b.Count.CompareTo(a.Count) : a.Key.CompareTo(b.Key)));
 
@@ -45,7 +42,7 @@ internal sealed class PairCounts
             }
         }
 
-        QueueGrown();
+        QueueFrom(0);
     }
 
     /// <summary>The pair that occurs most often, if any occurs so often.</summary>
@@ -55,8 +52,9 @@ internal sealed class PairCounts
         {
             if (_counts[pair] != order.Count)
             {
-                // A pair that grew was queued again, so this one fell, and goes back where it belongs now.
-                if (_counts[pair] < order.Count && _counts[pair] >= minOccurrences)
+                // A pair is queued after the merge that made one of its tokens. From then on its count can only fall,
+                // so a stale entry stands too high, and goes back where it belongs now.
+                if (_counts[pair] >= minOccurrences)
                     _queue.Enqueue(pair, (_counts[pair], order.Key));
                 continue;
             }
@@ -69,15 +67,15 @@ internal sealed class PairCounts
         return false;
     }
 
-    /// <summary>Replaces the pair by the token <paramref name="made"/> everywhere, from left to right in each word.</summary>
+    /// <summary>Replaces the pair by the token <paramref name="made"/>, from left to right in each word.</summary>
     public void Merge(int left, int right, int made)
     {
         var pair = _pairs[Key(left, right)];
-        var places = _places[pair]!;
-        _places[pair] = null;
-        foreach (var word in places)
+        var firstNew = _keys.Count;
+        foreach (var word in _places[pair]!)
             MergeIn(word, left, right, made);
-        QueueGrown();
+        _places[pair] = null; // it never comes back
+        QueueFrom(firstNew);
     }
 
     private void MergeIn(int word, int left, int right, int made)
@@ -125,29 +123,20 @@ internal sealed class PairCounts
             _pairs.Add(key, pair);
             _keys.Add(key);
             _counts.Add(0);
-            _places.Add(null);
-            _grownIn.Add(-1);
+            _places.Add([]);
         }
 
         _counts[pair] += _words.CountOf(word);
-        if (_grownIn[pair] != _merge)
-        {
-            _grownIn[pair] = _merge;
-            _grown.Add(pair);
-        }
-
-        var places = _places[pair] ??= [];
+        var places = _places[pair]!;
         if (places.Count == 0 || places[^1] != word)
             places.Add(word);
     }
 
     private void Decrease(int left, int right, int word) => _counts[_pairs[Key(left, right)]] -= _words.CountOf(word);
 
-    private void QueueGrown()
+    private void QueueFrom(int first)
     {
-        foreach (var pair in _grown)
+        for (var pair = first; pair < _keys.Count; pair++)
             _queue.Enqueue(pair, (_counts[pair], _keys[pair]));
-        _grown.Clear();
-        _merge++;
     }
 }

@@ -2,7 +2,7 @@ using Wisp.Model;
 
 namespace Wisp.Train;
 
-/// <summary>How often each different piece of text occurs, and the counting of it over many documents at once.</summary>
+/// <summary>How often each different piece of text (a word) occurs in many documents.</summary>
 /// <remarks>
 /// Counting goes in batches of the same documents whatever the number of threads, and rare words are forgotten only
 /// between batches: so the counts, and the tokenizer made from them, do not depend on the threads.
@@ -12,12 +12,13 @@ internal sealed class WordCounts(int maxWords = WordCounts.DefaultMaxWords, int 
     // About 100 bytes a word while merging, so 400 MB at most. English books reach this after some 10 GB.
     public const int DefaultMaxWords = 4 << 20;
 
-    // Longer runs (a table's rules, a page of base64) are counted in cuts of this length: a token across a cut is of no use
-    // to anyone, and merging stays quick on hostile input.
+    // Longer runs (a table's rules, a page of base64) are counted in cuts of this length: a token across a cut is of no
+    // use to anyone, and merging stays quick on hostile input.
     public const int MaxWordBytes = 128;
 
     // Documents are cut into parts for the threads, so that one huge file keeps all of them busy.
     private const int PartBytes = 1 << 20;
+    private const int MaxPartBytes = 16 << 20;
 
     private readonly ByteStrings _words = new();
     private long[] _counts = new long[1024];
@@ -131,16 +132,15 @@ internal sealed class WordCounts(int maxWords = WordCounts.DefaultMaxWords, int 
             Add(kept.Word(i), kept.CountOf(i));
     }
 
-    // A line end before a letter is always a border of words, so a document may be cut there and nothing changes.
+    // A line end before a letter is always a border of words, so a document may be cut there and nothing changes. Where
+    // none comes for long the cut falls anywhere and may miscount one word: a batch must not outgrow the memory.
     private static IEnumerable<ReadOnlyMemory<byte>> Parts(ReadOnlyMemory<byte> document)
     {
         while (document.Length > 2 * PartBytes)
         {
-            var at = Border(document.Span[PartBytes..]);
-            if (at < 0)
-                break;
-            yield return document[..(PartBytes + at)];
-            document = document[(PartBytes + at)..];
+            var length = PartBytes + Border(document.Span[PartBytes..Math.Min(document.Length, MaxPartBytes)]);
+            yield return document[..length];
+            document = document[length..];
         }
 
         yield return document;
@@ -148,16 +148,14 @@ internal sealed class WordCounts(int maxWords = WordCounts.DefaultMaxWords, int 
 
     private static int Border(ReadOnlySpan<byte> text)
     {
-        for (var at = 0; at + 1 < text.Length;)
+        var at = 0;
+        while (text[at..].IndexOf((byte)'\n') is >= 0 and var lineEnd && at + lineEnd + 1 < text.Length)
         {
-            var lineEnd = text[at..^1].IndexOf((byte)'\n');
-            if (lineEnd < 0)
-                return -1;
             at += lineEnd + 1;
             if (char.IsAsciiLetter((char)text[at]))
                 return at;
         }
 
-        return -1;
+        return text.Length;
     }
 }

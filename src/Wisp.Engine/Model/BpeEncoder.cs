@@ -6,7 +6,7 @@ namespace Wisp.Model;
 /// </summary>
 /// <remarks>
 /// It remembers the tokens of the pieces it has met, so each thread has its own: <see cref="Tokenizer.CreateEncoder"/>.
-/// Nothing is allocated once its memory of pieces is full.
+/// Pieces it remembers, or that have up to 128 bytes, cost no allocation.
 /// </remarks>
 public sealed class BpeEncoder
 {
@@ -69,8 +69,11 @@ public sealed class BpeEncoder
             for (var i = 0; i < count; i++)
             {
                 var fragment = _fragments[i];
-                while (fragment.Id < 0 && text.Slice(fragment.Start, fragment.Length).IndexOf(spelling) is >= 0 and var at)
+                while (fragment.Id < 0)
                 {
+                    var at = text.Slice(fragment.Start, fragment.Length).IndexOf(spelling);
+                    if (at < 0)
+                        break;
                     if (at > 0)
                         _fragments.Add((fragment.Start, at, -1));
                     _fragments.Add((fragment.Start + at, spelling.Length, id));
@@ -168,8 +171,8 @@ public sealed class BpeEncoder
             ids.Add(symbol);
     }
 
-    // The same with a linked list and a heap of pairs, O(n log n). A pair whose symbols have changed since it was put on
-    // the heap is passed over.
+    // The same with a linked list and a heap of pairs, O(n log n). A pair whose symbols have changed since it was put
+    // on the heap is passed over.
     private void MergeByHeap(ReadOnlySpan<byte> piece, List<int> ids)
     {
         var merges = _tokenizer.MergeTable;

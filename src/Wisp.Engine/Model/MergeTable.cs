@@ -1,12 +1,12 @@
 namespace Wisp.Model;
 
-/// <summary>The merges of a vocabulary: from a pair of tokens to its rank, and from the rank to the token they make.</summary>
+/// <summary>The merges of a vocabulary: from a pair of tokens to its rank, from a rank to the token it makes.</summary>
 internal sealed class MergeTable
 {
     /// <summary>The rank of a pair that does not merge: worse than all others.</summary>
     public const int None = int.MaxValue;
 
-    private readonly ulong[] _pairs; // open addressing; a pair of equal tokens 0 is stored as +1, so 0 means free
+    private readonly ulong[] _pairs; // open addressing; left << 32 | right, plus 1 so that 0 means free
     private readonly int[] _ranks;
     private readonly int[] _products;
     private readonly int _shift;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 
 namespace Wisp.Model;
@@ -13,6 +12,7 @@ public sealed partial class Tokenizer
 
     private readonly byte[] _bytes;
     private readonly int[] _starts;
+    private readonly int[] _types;
     private readonly int[] _idOfByte;
     private readonly ByteStrings _pieces;
     private readonly int[] _idOfPiece;
@@ -29,7 +29,7 @@ public sealed partial class Tokenizer
     /// <summary>The value of tokenizer.ggml.pre.</summary>
     public string Pre => Split.Name;
 
-    /// <summary>All tokens as a GGUF file spells them: bytes as characters for normal tokens, the text of special ones.</summary>
+    /// <summary>All tokens as a GGUF file spells them: normal ones by byte characters, special ones as text.</summary>
     public IReadOnlyList<string> Tokens { get; }
 
     /// <summary>All merges in order of rank, each two tokens with a space between.</summary>
@@ -40,30 +40,41 @@ public sealed partial class Tokenizer
 
     public int VocabularySize => Tokens.Count;
 
-    /// <summary>The token between documents, &lt;|endoftext|&gt; or &lt;|end_of_text|&gt;; -1 where there is neither.</summary>
+    /// <summary>The token between documents, &lt;|endoftext|&gt; or &lt;|end_of_text|&gt;, else -1.</summary>
     public int EndOfText { get; }
 
     internal PreTokenizer Split { get; }
 
     internal MergeTable MergeTable { get; }
 
-    /// <summary>Tokens that are cut out of a text before it is split, longest first: all, and those of every text.</summary>
+    /// <summary>Tokens that are cut out of a text before it is split, longest first.</summary>
     internal List<int> Special { get; }
 
+    /// <summary>Those of them that are cut out of every text: the user-defined ones.</summary>
     internal List<int> AlwaysSpecial { get; }
 
     /// <summary>The id of a token by its spelling in <see cref="Tokens"/>, or -1.</summary>
     public int IdOf(string token) => _idOfText.GetValueOrDefault(token, -1);
 
     /// <summary>The bytes that a token stands for; of a special token its text.</summary>
-    public ReadOnlySpan<byte> BytesOf(int id) => _bytes.AsSpan(_starts[id], _starts[id + 1] - _starts[id]);
+    public ReadOnlySpan<byte> BytesOf(int id)
+    {
+        Check(id);
+        return _bytes.AsSpan(_starts[id], _starts[id + 1] - _starts[id]);
+    }
 
-    /// <summary>Whether a token is control: it never comes out of plain text, and is no part of what a reader sees.</summary>
-    public bool IsSpecial(int id) => Types[id] is (int)TokenType.Control or (int)TokenType.Unknown;
+    /// <summary>Whether it is a control token, which no plain text becomes and no reader sees.</summary>
+    public bool IsSpecial(int id)
+    {
+        Check(id);
+        return _types[id] is (int)TokenType.Control or (int)TokenType.Unknown;
+    }
 
     internal int IdOfByte(byte value) => _idOfByte[value];
 
-    internal int WholePiece(ReadOnlySpan<byte> piece) => _pieces.Find(piece) is >= 0 and var number ? _idOfPiece[number] : -1;
+    /// <summary>The normal token that a piece is as a whole, or -1.</summary>
+    internal int WholePiece(ReadOnlySpan<byte> piece) =>
+        _pieces.Find(piece) is >= 0 and var number ? _idOfPiece[number] : -1;
 
     /// <summary>An encoder for one thread. It pays to keep it: it remembers the words it has met.</summary>
     public BpeEncoder CreateEncoder() => new(this);
@@ -88,16 +99,31 @@ public sealed partial class Tokenizer
     /// <summary>The bytes of all tokens in a row; control tokens give their text or nothing.</summary>
     public byte[] Decode(ReadOnlySpan<int> ids, bool withSpecial = true)
     {
-        var bytes = new ArrayBufferWriter<byte>(Math.Max(16, 4 * ids.Length));
+        var length = 0;
+        foreach (var id in ids)
+            length = checked(length + Shown(id, withSpecial).Length);
+
+        var bytes = new byte[length];
+        var at = 0;
         foreach (var id in ids)
         {
-            if (withSpecial || !IsSpecial(id))
-                bytes.Write(BytesOf(id));
+            var part = Shown(id, withSpecial);
+            part.CopyTo(bytes.AsSpan(at));
+            at += part.Length;
         }
 
-        return bytes.WrittenSpan.ToArray();
+        return bytes;
     }
 
     /// <summary>The same as text, with U+FFFD for bytes that are no character.</summary>
-    public string DecodeText(ReadOnlySpan<int> ids, bool withSpecial = true) => Encoding.UTF8.GetString(Decode(ids, withSpecial));
+    public string DecodeText(ReadOnlySpan<int> ids, bool withSpecial = true) =>
+        Encoding.UTF8.GetString(Decode(ids, withSpecial));
+
+    private ReadOnlySpan<byte> Shown(int id, bool withSpecial) => withSpecial || !IsSpecial(id) ? BytesOf(id) : [];
+
+    private void Check(int id)
+    {
+        if ((uint)id >= (uint)_types.Length)
+            throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has {_types.Length} tokens.");
+    }
 }
