@@ -16,7 +16,8 @@ internal static class TokenizerBench
         var megabytes = text.Length / 1e6;
         var clock = Stopwatch.StartNew();
         var counted = TimeSpan.Zero;
-        var tokenizer = BpeTrainer.Train([text], vocabularySize, threads, at => counted = at.Tokens == 0 ? clock.Elapsed : counted);
+        var tokenizer =
+            BpeTrainer.Train([text], vocabularySize, threads, at => counted = at.Tokens == 0 ? clock.Elapsed : counted);
         output.WriteLine(
             $"train: {megabytes:f1} MB to {vocabularySize} tokens in {clock.Elapsed.TotalSeconds:f2} s " +
             $"({counted.TotalSeconds:f2} s of it counting, {threads} threads)");
@@ -33,7 +34,8 @@ internal static class TokenizerBench
             best = Math.Min(best, clock.Elapsed.TotalSeconds);
         }
 
-        output.WriteLine($"encode: {megabytes / best:f0} MB/s on one core, {(double)text.Length / ids.Count:f2} bytes a token");
+        output.WriteLine($"encode: {megabytes / best:f0} MB/s on one core, {(double)text.Length / ids.Count:f2} " +
+            "bytes a token");
 
         best = double.MaxValue;
         var all = ids.ToArray();

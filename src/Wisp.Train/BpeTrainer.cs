@@ -8,13 +8,13 @@ namespace Wisp.Train;
 public readonly record struct BpeProgress(long BytesRead, int Tokens, int Wanted);
 
 /// <summary>
-/// Learns a byte-level BPE vocabulary: Sennrich, Haddow, Birch 2016, arXiv:1508.07909, algorithm 1, on bytes. Starting from
-/// single bytes, the pair of neighbours that occurs most often in the text becomes a token, again and again. Pairs are
-/// counted inside the pieces of the pre-tokenizer, each piece as often as it occurs.
+/// Learns a byte-level BPE vocabulary: Sennrich, Haddow, Birch 2016, arXiv:1508.07909, algorithm 1, on bytes. Starting
+/// from single bytes, the pair of neighbours that occurs most often in the text becomes a token, again and again. Pairs
+/// are counted inside the pieces of the pre-tokenizer, each piece as often as it occurs.
 /// </summary>
 /// <remarks>
-/// Of pairs that occur equally often the one whose left token has the lower id wins, then the lower right id. The result
-/// depends on nothing but the documents, their order (only where rare words had to be forgotten) and the size.
+/// Of pairs that occur equally often the one whose left token has the lower id wins, then the lower right id. The
+/// result depends on nothing but the documents, their order (only where rare words had to be forgotten) and the size.
 /// </remarks>
 public static class BpeTrainer
 {
@@ -39,7 +39,8 @@ public static class BpeTrainer
 
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         var words = new WordCounts();
-        words.AddAll(documents, PreTokenizer.Of(Pre), threads, bytes => progress?.Invoke(new(bytes, 0, vocabularySize)), cancel);
+        words.AddAll(documents, PreTokenizer.Of(Pre), threads, bytes => progress?.Invoke(new(bytes, 0, vocabularySize)),
+            cancel);
         return Train(words, vocabularySize, progress, cancel);
     }
 
@@ -47,7 +48,8 @@ public static class BpeTrainer
         WordCounts words, int vocabularySize, Action<BpeProgress>? progress, CancellationToken cancel)
     {
         if (words.Count == 0)
-            throw new InvalidDataException("The text to train a tokenizer from is empty: no document has a single byte.");
+            throw new InvalidDataException("The text to train a tokenizer from is empty: no document has a single " +
+                "byte.");
 
         var wanted = vocabularySize - Tokenizer.SpecialTokens.Count;
         var pairs = new PairCounts(words);
@@ -75,7 +77,8 @@ public static class BpeTrainer
     }
 
     private static InvalidDataException TooSmall(WordCounts words, int asked, int possible) => new(
-        $"The text ({words.Bytes} bytes, {words.Count} different words) gives a vocabulary of {possible} tokens, not {asked}: " +
+        $"The text ({words.Bytes} bytes, {words.Count} different words) gives a vocabulary of {possible} tokens, not " +
+        $"{asked}: " +
         $"after that no pair of tokens occurs {MinOccurrences} times. " + (possible >= Tokenizer.MinVocabularySize
             ? $"Ask for at most {possible}, or give more text."
             : $"The smallest vocabulary has {Tokenizer.MinVocabularySize}: give more text."));

@@ -69,7 +69,9 @@ internal sealed class PairCounts
         return false;
     }
 
-    /// <summary>Replaces the pair by the token <paramref name="made"/> everywhere, from left to right in each word.</summary>
+    /// <summary>
+    /// Replaces the pair by the token <paramref name="made"/> everywhere, from left to right in each word.
+    /// </summary>
     public void Merge(int left, int right, int made)
     {
         var pair = _pairs[Key(left, right)];

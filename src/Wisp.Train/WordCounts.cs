@@ -2,7 +2,9 @@ using Wisp.Model;
 
 namespace Wisp.Train;
 
-/// <summary>How often each different piece of text occurs, and the counting of it over many documents at once.</summary>
+/// <summary>
+/// How often each different piece of text occurs, and the counting of it over many documents at once.
+/// </summary>
 /// <remarks>
 /// Counting goes in batches of the same documents whatever the number of threads, and rare words are forgotten only
 /// between batches: so the counts, and the tokenizer made from them, do not depend on the threads.
@@ -12,8 +14,8 @@ internal sealed class WordCounts(int maxWords = WordCounts.DefaultMaxWords, int 
     // About 100 bytes a word while merging, so 400 MB at most. English books reach this after some 10 GB.
     public const int DefaultMaxWords = 4 << 20;
 
-    // Longer runs (a table's rules, a page of base64) are counted in cuts of this length: a token across a cut is of no use
-    // to anyone, and merging stays quick on hostile input.
+    // Longer runs (a table's rules, a page of base64) are counted in cuts of this length: a token across a cut is of no
+    // use to anyone, and merging stays quick on hostile input.
     public const int MaxWordBytes = 128;
 
     // Documents are cut into parts for the threads, so that one huge file keeps all of them busy.

@@ -69,7 +69,8 @@ public sealed class BpeEncoder
             for (var i = 0; i < count; i++)
             {
                 var fragment = _fragments[i];
-                while (fragment.Id < 0 && text.Slice(fragment.Start, fragment.Length).IndexOf(spelling) is >= 0 and var at)
+                while (fragment.Id < 0
+                    && text.Slice(fragment.Start, fragment.Length).IndexOf(spelling) is >= 0 and var at)
                 {
                     if (at > 0)
                         _fragments.Add((fragment.Start, at, -1));
@@ -168,8 +169,8 @@ public sealed class BpeEncoder
             ids.Add(symbol);
     }
 
-    // The same with a linked list and a heap of pairs, O(n log n). A pair whose symbols have changed since it was put on
-    // the heap is passed over.
+    // The same with a linked list and a heap of pairs, O(n log n). A pair whose symbols have changed since it was put
+    // on the heap is passed over.
     private void MergeByHeap(ReadOnlySpan<byte> piece, List<int> ids)
     {
         var merges = _tokenizer.MergeTable;

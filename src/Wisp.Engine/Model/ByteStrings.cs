@@ -47,7 +47,8 @@ public sealed class ByteStrings
 
         var start = _starts[Count];
         if (text.Length > _bytes.Length - start)
-            Array.Resize(ref _bytes, (int)Math.Min(Array.MaxLength, Math.Max(2L * _bytes.Length, (long)start + text.Length)));
+            Array.Resize(ref _bytes,
+                (int)Math.Min(Array.MaxLength, Math.Max(2L * _bytes.Length, (long)start + text.Length)));
         text.CopyTo(_bytes.AsSpan(start));
         _hashes[Count] = hash;
         _starts[Count + 1] = start + text.Length;
@@ -90,8 +91,8 @@ public sealed class ByteStrings
         }
     }
 
-    // Multiply and fold, eight bytes at a time. Short strings, which are nearly all, take one round; two reads that overlap
-    // spare the loop over single bytes.
+    // Multiply and fold, eight bytes at a time. Short strings, which are nearly all, take one round; two reads that
+    // overlap spare the loop over single bytes.
     private static uint Hash(ReadOnlySpan<byte> text)
     {
         const ulong Odd = 0x9E3779B97F4A7C15; // 2^64 / golden ratio

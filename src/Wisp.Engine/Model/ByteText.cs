@@ -25,7 +25,9 @@ internal static class ByteText
         return new string(characters);
     }
 
-    /// <summary>Writes the bytes spelled by <paramref name="text"/>, one a character; false when it spells none.</summary>
+    /// <summary>
+    /// Writes the bytes spelled by <paramref name="text"/>, one a character; false when it spells none.
+    /// </summary>
     public static bool TryDecode(Span<byte> bytes, string text)
     {
         for (var i = 0; i < text.Length; i++)

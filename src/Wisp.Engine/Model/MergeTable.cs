@@ -1,6 +1,8 @@
 namespace Wisp.Model;
 
-/// <summary>The merges of a vocabulary: from a pair of tokens to its rank, and from the rank to the token they make.</summary>
+/// <summary>
+/// The merges of a vocabulary: from a pair of tokens to its rank, and from the rank to the token they make.
+/// </summary>
 internal sealed class MergeTable
 {
     /// <summary>The rank of a pair that does not merge: worse than all others.</summary>

@@ -4,8 +4,8 @@ namespace Wisp.Model;
 /// Cuts a text into the pieces inside which byte pairs merge. One scanner by hand for the regular expressions that
 /// llama.cpp knows under the names in <see cref="Known"/>, over UTF-8 bytes:
 /// <code>
-/// llama-bpe  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-/// qwen2      the same with \p{N} for \p{N}{1,3}
+/// llama-bpe  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
+/// ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ qwen2      the same with \p{N} for \p{N}{1,3}
 /// gpt-2      's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 /// </code>
 /// </summary>
@@ -42,7 +42,8 @@ public sealed class PreTokenizer
         "qwen2" => new(name, gpt2: false, maxDigits: 1, ignoreMerges: false),
         "gpt-2" => new(name, gpt2: true, maxDigits: int.MaxValue, ignoreMerges: false),
         _ => throw new InvalidDataException(
-            $"tokenizer.ggml.pre is '{name}', a way to split text that is not known here. Known: {string.Join(", ", Known)}."),
+            $"tokenizer.ggml.pre is '{name}', a way to split text that is not known here. Known: " +
+            $"{string.Join(", ", Known)}."),
     };
 
     /// <summary>Where the piece that begins at <paramref name="start"/> ends; always past it.</summary>

@@ -5,10 +5,14 @@ public enum TokenType
 {
     Normal = 1,
 
-    /// <summary>Stands for what a vocabulary cannot spell. No byte-level vocabulary needs it; treated as Control.</summary>
+    /// <summary>
+    /// Stands for what a vocabulary cannot spell. No byte-level vocabulary needs it; treated as Control.
+    /// </summary>
     Unknown = 2,
 
-    /// <summary>Marks a place, such as the end of a turn. Only text that we wrote ourselves is searched for it.</summary>
+    /// <summary>
+    /// Marks a place, such as the end of a turn. Only text that we wrote ourselves is searched for it.
+    /// </summary>
     Control = 3,
 
     /// <summary>A string that is one token wherever it stands.</summary>

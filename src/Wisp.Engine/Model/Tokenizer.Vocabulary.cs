@@ -17,7 +17,9 @@ public sealed partial class Tokenizer
         string pre, IReadOnlyList<string> tokens, IReadOnlyList<string> merges, IReadOnlyList<int> types) =>
         new(PreTokenizer.Of(pre), [.. tokens], [.. merges], types.Count == 0 ? [.. tokens.Select(_ => 1)] : [.. types]);
 
-    /// <summary>A new vocabulary: 256 bytes, the tokens that merges make, in order, and then our special tokens.</summary>
+    /// <summary>
+    /// A new vocabulary: 256 bytes, the tokens that merges make, in order, and then our special tokens.
+    /// </summary>
     /// <param name="spelling">The bytes of all tokens but the special ones.</param>
     public static Tokenizer FromMerges(string pre, ByteStrings spelling, IReadOnlyList<(int Left, int Right)> merges)
     {
@@ -63,20 +65,23 @@ public sealed partial class Tokenizer
         if (tokens.Length is < 256 or > MaxTokens || merges.Length > MaxTokens)
         {
             throw new InvalidDataException(
-                $"tokenizer.ggml.tokens has {tokens.Length} entries and tokenizer.ggml.merges {merges.Length}; a byte-level " +
+                $"tokenizer.ggml.tokens has {tokens.Length} entries and tokenizer.ggml.merges {merges.Length}; a " +
+                "byte-level " +
                 $"vocabulary has 256 to {MaxTokens} tokens and at most as many merges.");
         }
 
         if (tokens.Sum(token => (long)token.Length) > MaxCharacters)
         {
             throw new InvalidDataException(
-                $"tokenizer.ggml.tokens: the tokens are over {MaxCharacters} characters together. The file is damaged or hostile.");
+                $"tokenizer.ggml.tokens: the tokens are over {MaxCharacters} characters together. The file is " +
+                "damaged or hostile.");
         }
 
         if (types.Length != tokens.Length)
         {
             throw new InvalidDataException(
-                $"tokenizer.ggml.token_type has {types.Length} entries for {tokens.Length} tokens; it needs one for each.");
+                $"tokenizer.ggml.token_type has {types.Length} entries for {tokens.Length} tokens; it needs one for " +
+                "each.");
         }
 
         for (var id = 0; id < types.Length; id++)
@@ -86,8 +91,8 @@ public sealed partial class Tokenizer
         }
     }
 
-    // Special tokens are stored as they are. So is a normal token with a character that spells no byte: llama.cpp takes such
-    // files too, and no text ever becomes that token.
+    // Special tokens are stored as they are. So is a normal token with a character that spells no byte: llama.cpp takes
+    // such files too, and no text ever becomes that token.
     private static byte[] Spell(string[] tokens, int[] types, int[] starts)
     {
         var bytes = new byte[tokens.Sum(token => 3L * token.Length)];
@@ -96,7 +101,8 @@ public sealed partial class Tokenizer
             var token = tokens[id];
             var room = bytes.AsSpan(starts[id]);
             starts[id + 1] = starts[id]
-                + (types[id] is (int)TokenType.Normal or (int)TokenType.Unused or (int)TokenType.Byte && ByteText.TryDecode(room, token)
+                + (types[id] is (int)TokenType.Normal or (int)TokenType.Unused or (int)TokenType.Byte
+                    && ByteText.TryDecode(room, token)
                     ? token.Length
                     : Encoding.UTF8.GetBytes(token, room));
         }
@@ -110,7 +116,8 @@ public sealed partial class Tokenizer
         for (var id = 0; id < tokens.Length; id++)
         {
             if (!index.TryAdd(tokens[id], id))
-                throw new InvalidDataException($"tokenizer.ggml.tokens: {id} and {index[tokens[id]]} are both '{tokens[id]}'.");
+                throw new InvalidDataException($"tokenizer.ggml.tokens: {id} and {index[tokens[id]]} are both " +
+                    $"'{tokens[id]}'.");
         }
 
         return index;
@@ -124,7 +131,8 @@ public sealed partial class Tokenizer
             if (!idOfText.TryGetValue(ByteText.Encode([(byte)value]), out ids[value]))
             {
                 throw new InvalidDataException(
-                    $"tokenizer.ggml.tokens has no token for the byte 0x{value:X2} ('{ByteText.Encode([(byte)value])}'); " +
+                    $"tokenizer.ggml.tokens has no token for the byte 0x{value:X2} " +
+                    $"('{ByteText.Encode([(byte)value])}'); " +
                     "a byte-level vocabulary has all 256. Its tokenizer.ggml.model may not be gpt2.");
             }
         }
@@ -140,7 +148,8 @@ public sealed partial class Tokenizer
             var merge = merges[rank];
             var space = merge.Length < 3 ? -1 : merge.IndexOf(' ', 1);
             if (space < 0 || space == merge.Length - 1)
-                throw new InvalidDataException($"tokenizer.ggml.merges[{rank}] is '{merge}', not two tokens with a space between.");
+                throw new InvalidDataException($"tokenizer.ggml.merges[{rank}] is '{merge}', not two tokens with a " +
+                    "space between.");
             resolved[rank] = (Find(merge[..space]), Find(merge[(space + 1)..]), Find(merge.Remove(space, 1)));
 
             int Find(string token) => idOfText.TryGetValue(token, out var id)
@@ -153,5 +162,6 @@ public sealed partial class Tokenizer
     }
 
     private List<int> LongestFirst(Func<int, bool> wanted) =>
-        [.. Enumerable.Range(0, Types.Count).Where(id => wanted(id) && !BytesOf(id).IsEmpty).OrderByDescending(id => BytesOf(id).Length)];
+        [.. Enumerable.Range(0, Types.Count)
+            .Where(id => wanted(id) && !BytesOf(id).IsEmpty).OrderByDescending(id => BytesOf(id).Length)];
 }

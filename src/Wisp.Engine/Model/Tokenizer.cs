@@ -29,7 +29,9 @@ public sealed partial class Tokenizer
     /// <summary>The value of tokenizer.ggml.pre.</summary>
     public string Pre => Split.Name;
 
-    /// <summary>All tokens as a GGUF file spells them: bytes as characters for normal tokens, the text of special ones.</summary>
+    /// <summary>
+    /// All tokens as a GGUF file spells them: bytes as characters for normal tokens, the text of special ones.
+    /// </summary>
     public IReadOnlyList<string> Tokens { get; }
 
     /// <summary>All merges in order of rank, each two tokens with a space between.</summary>
@@ -40,14 +42,18 @@ public sealed partial class Tokenizer
 
     public int VocabularySize => Tokens.Count;
 
-    /// <summary>The token between documents, &lt;|endoftext|&gt; or &lt;|end_of_text|&gt;; -1 where there is neither.</summary>
+    /// <summary>
+    /// The token between documents, &lt;|endoftext|&gt; or &lt;|end_of_text|&gt;; -1 where there is neither.
+    /// </summary>
     public int EndOfText { get; }
 
     internal PreTokenizer Split { get; }
 
     internal MergeTable MergeTable { get; }
 
-    /// <summary>Tokens that are cut out of a text before it is split, longest first: all, and those of every text.</summary>
+    /// <summary>
+    /// Tokens that are cut out of a text before it is split, longest first: all, and those of every text.
+    /// </summary>
     internal List<int> Special { get; }
 
     internal List<int> AlwaysSpecial { get; }
@@ -58,12 +64,15 @@ public sealed partial class Tokenizer
     /// <summary>The bytes that a token stands for; of a special token its text.</summary>
     public ReadOnlySpan<byte> BytesOf(int id) => _bytes.AsSpan(_starts[id], _starts[id + 1] - _starts[id]);
 
-    /// <summary>Whether a token is control: it never comes out of plain text, and is no part of what a reader sees.</summary>
+    /// <summary>
+    /// Whether a token is control: it never comes out of plain text, and is no part of what a reader sees.
+    /// </summary>
     public bool IsSpecial(int id) => Types[id] is (int)TokenType.Control or (int)TokenType.Unknown;
 
     internal int IdOfByte(byte value) => _idOfByte[value];
 
-    internal int WholePiece(ReadOnlySpan<byte> piece) => _pieces.Find(piece) is >= 0 and var number ? _idOfPiece[number] : -1;
+    internal int WholePiece(ReadOnlySpan<byte> piece) =>
+        _pieces.Find(piece) is >= 0 and var number ? _idOfPiece[number] : -1;
 
     /// <summary>An encoder for one thread. It pays to keep it: it remembers the words it has met.</summary>
     public BpeEncoder CreateEncoder() => new(this);
@@ -99,5 +108,6 @@ public sealed partial class Tokenizer
     }
 
     /// <summary>The same as text, with U+FFFD for bytes that are no character.</summary>
-    public string DecodeText(ReadOnlySpan<int> ids, bool withSpecial = true) => Encoding.UTF8.GetString(Decode(ids, withSpecial));
+    public string DecodeText(ReadOnlySpan<int> ids, bool withSpecial = true) =>
+        Encoding.UTF8.GetString(Decode(ids, withSpecial));
 }

@@ -4,8 +4,9 @@ using Wisp.Model;
 namespace Wisp.Run;
 
 /// <summary>
-/// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs one
-/// pass over the weights. When the context is full the older half of it is forgotten and the newer half is read again.
+/// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs
+/// one pass over the weights. When the context is full the older half of it is forgotten and the newer half is read
+/// again.
 /// </summary>
 public sealed class Session : IDisposable
 {
@@ -29,7 +30,9 @@ public sealed class Session : IDisposable
 
     public int Context { get; }
 
-    /// <summary>Feeds tokens and returns the logits, (V), of what follows the last; valid until the next call.</summary>
+    /// <summary>
+    /// Feeds tokens and returns the logits, (V), of what follows the last; valid until the next call.
+    /// </summary>
     public ReadOnlySpan<float> Feed(ReadOnlySpan<int> tokens)
     {
         if (tokens.IsEmpty)

@@ -107,7 +107,8 @@ public static class CorpusFiles
         }
 
         Array.Sort(entries, (a, b) => string.CompareOrdinal(a.Name, b.Name));
-        if (!fixedLicence && entries.FirstOrDefault(e => e is FileInfo { Exists: true } && IsLicence(e.Name)) is { } notice)
+        if (!fixedLicence
+            && entries.FirstOrDefault(e => e is FileInfo { Exists: true } && IsLicence(e.Name)) is { } notice)
             licence = FirstLine(notice.FullName);
 
         foreach (var entry in entries)

@@ -107,7 +107,8 @@ public static class Split
         }
 
         return sides.HeldOut.Count > 0 ? sides : throw new InvalidDataException(
-            $"The corpus has {total} bytes of text, too little to hold any out. A model needs some hundred KB or more.");
+            $"The corpus has {total} bytes of text, too little to hold any out. A model needs some hundred KB or " +
+            "more.");
     }
 
     /// <summary>

@@ -100,6 +100,7 @@ internal static partial class BookMarks
     private static partial Regex Ligature();
 
     // =bold=, #gothic#, *bold*, +upright+, ~small capitals~, /italic/; within a paragraph.
-    [GeneratedRegex(@"(?<![\w*/])([=#*+~/])(?=[^\s=#*+~/])([^=#*+~/\n]+(?:\n(?!\n)[^=#*+~/\n]+){0,3})(?<=\S)\1(?![\w*/])")]
+    [GeneratedRegex(
+        @"(?<![\w*/])([=#*+~/])(?=[^\s=#*+~/])([^=#*+~/\n]+(?:\n(?!\n)[^=#*+~/\n]+){0,3})(?<=\S)\1(?![\w*/])")]
     private static partial Regex Emphasis();
 }

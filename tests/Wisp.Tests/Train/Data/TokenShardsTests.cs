@@ -96,7 +96,8 @@ public sealed class TokenShardsTests : IDisposable
     [Fact]
     public void An_encoder_that_fails_is_one_error_and_no_file()
     {
-        var vocabulary = new TokenVocabulary(257, 256, new byte[32], (_, _) => throw new ArgumentException("no such word"));
+        var vocabulary =
+            new TokenVocabulary(257, 256, new byte[32], (_, _) => throw new ArgumentException("no such word"));
         List<Document> documents = [new("a", "", "a"u8.ToArray()), new("b", "", "b"u8.ToArray())];
         Assert.Equal("no such word", Assert.Throws<ArgumentException>(() =>
             TokenShardWriter.Write(_folder["a.tokens"], documents, vocabulary)).Message);
