@@ -98,6 +98,7 @@ public sealed record PretrainPlan
             $"a micro-batch of {Rows} x {Context} tokens is above {1 << 20:n0}; use fewer rows and more accumulation");
         Require((long)Rows * Context * Accumulation <= int.MaxValue,
             $"a step of {Rows} x {Context} tokens x {Accumulation} is above {int.MaxValue:n0} tokens");
+        Require(DataHash is { Length: 64 }, "the data hash is not 64 hexadecimal digits");
         Require(Steps > 0, $"steps are {Steps}; at least one is needed");
         Require(MuonRate is > 0 and <= 10, $"Muon's rate is {MuonRate}; the range is 0 to 10");
         Require(AdamRate is > 0 and <= 1, $"AdamW's rate is {AdamRate}; the range is 0 to 1");
@@ -122,9 +123,9 @@ public sealed record PretrainPlan
         try
         {
             return (JsonSerializer.Deserialize(json, PlanJson.Default.PretrainPlan)
-                ?? throw new InvalidDataException($"{where}: the training plan is empty.")).Validated();
+                ?? throw new JsonException("it is null")).Validated();
         }
-        catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException or InvalidDataException)
         {
             throw new InvalidDataException($"{where}: the training plan cannot be read: {e.Message}", e);
         }

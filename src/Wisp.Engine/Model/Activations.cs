@@ -24,7 +24,8 @@ public sealed class Activations : IDisposable
     {
         (_cacheRows, _keyWidth) = (cacheRows, config.KvHeads * config.HeadDim);
         _cache = new FloatBuffer(Fit(
-            2L * config.Layers * cacheRows * _keyWidth, $"The keys and values of {cacheRows} tokens", "a shorter context"));
+            2L * config.Layers * cacheRows * _keyWidth, $"The keys and values of {cacheRows} tokens",
+                "a shorter context"));
         (_keep, _layers) = (keep, config.Layers);
         int C = config.Width, F = config.FeedForward, H = config.Heads, K = config.KvHeads, D = config.HeadDim;
         var qk = config.Architecture.QkNorm ? 1 : 0;

@@ -33,7 +33,7 @@ public sealed class Session : IDisposable
     /// <summary>
     /// Feeds tokens and returns the logits, (V), of what follows the last; valid until the next call.
     /// </summary>
-    public ReadOnlySpan<float> Feed(ReadOnlySpan<int> tokens)
+    public ReadOnlySpan<float> Feed(scoped ReadOnlySpan<int> tokens)
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("There is nothing to feed.", nameof(tokens));
@@ -60,7 +60,7 @@ public sealed class Session : IDisposable
             Forward(kept.AsSpan(at, Math.Min(Chunk, kept.Length - at)));
     }
 
-    private ReadOnlySpan<float> Forward(ReadOnlySpan<int> tokens)
+    private ReadOnlySpan<float> Forward(scoped ReadOnlySpan<int> tokens)
     {
         Span<int> positions = stackalloc int[tokens.Length];
         for (var i = 0; i < positions.Length; i++)

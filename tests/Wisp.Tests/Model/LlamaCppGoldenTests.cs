@@ -18,7 +18,8 @@ public sealed class LlamaCppGoldenTests : IDisposable
 
     private static readonly string[] s_compared =
     [
-        "llama-gqa", "llama-tied-spm", "mistral-sliding", "qwen3", "qwen3-tied", "llama-f16", "llama-bf16", "llama-q8_0",
+        "llama-gqa", "llama-tied-spm", "mistral-sliding", "qwen3", "qwen3-tied", "llama-f16", "llama-bf16",
+            "llama-q8_0",
     ];
 
     private readonly TempFolder _folder = new();

@@ -12,7 +12,8 @@ public sealed class MaskedGradientTests : IDisposable
 
     public void Dispose() => _pool.Dispose();
 
-    public static TheoryData<string, bool> Shapes => new() { { "qwen3", true }, { "qwen3", false }, { "llama", false } };
+    public static TheoryData<string,
+        bool> Shapes => new() { { "qwen3", true }, { "qwen3", false }, { "llama", false } };
 
     private (double Loss, float[] Gradient) Gradient(string architecture, bool tied, int b, int[] tokens, int[] targets)
     {
@@ -84,8 +85,8 @@ public sealed class MaskedGradientTests : IDisposable
                 sum[i] += gradient[i];
         }
 
-        // Two orders of a sum of N = 36 products: each side strays from the exact sum by at most N·Eps·Σ|x|, and Σ|x| of
-        // terms with random signs is about √N times the sum's own size: 2·36·6·Eps.
+        // Two orders of a sum of N = 36 products: each side strays from the exact sum by at most N·Eps·Σ|x|, and Σ|x|
+        // of terms with random signs is about √N times the sum's own size: 2·36·6·Eps.
         Assert.Equal(loss, sumLoss, loss * 36 * Check.Eps);
         var map = new ParameterMap(TinyModel.Config(Architecture.Named(architecture, "test"), tied));
         foreach (var tensor in map.All)

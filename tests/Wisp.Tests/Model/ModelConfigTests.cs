@@ -23,7 +23,8 @@ public class ModelConfigTests
     }
 
     [Theory]
-    [InlineData("qwen3", true, 6), InlineData("qwen3", false, 2), InlineData("llama", true, 3), InlineData("llama", false, 1)]
+    [InlineData("qwen3", true, 6), InlineData("qwen3", false, 2), InlineData("llama", true, 3),
+        InlineData("llama", false, 1)]
     public void The_count_of_parameters_is_the_sum_of_the_tensors(string architecture, bool tied, int kvHeads)
     {
         var config = s_config with

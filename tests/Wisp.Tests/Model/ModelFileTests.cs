@@ -36,7 +36,8 @@ public sealed class ModelFileTests : IDisposable
     public void Rows_that_do_not_fill_blocks_stay_F32()
     {
         // C = 40 fills no Q8_0 block of 32 and F = 64 does, so that only ffn_down has rows of whole blocks.
-        var config = TinyModel.Config(Architecture.Qwen3) with { Width = 40, Heads = 3, KvHeads = 1, HeadDim = 10, FeedForward = 64 };
+        var config = TinyModel.Config(Architecture.Qwen3) with { Width = 40, Heads = 3, KvHeads = 1, HeadDim = 10,
+            FeedForward = 64 };
         using var weights = TinyModel.Weights(config);
         ModelFile.Writer(weights, null, DType.Q8_0, "odd").Write(_folder["m.gguf"]);
         using (var gguf = Gguf.Open(_folder["m.gguf"]))
@@ -83,7 +84,8 @@ public sealed class ModelFileTests : IDisposable
 
         Fault("tensor output_norm.weight is missing (1 in all)", _ => { }, "output_norm.weight");
         Fault("tensor token_embd.weight is missing", _ => { }, "token_embd.weight");
-        Fault("holds tensor blk.0.attn_q.bias", w => w.AddTensor("blk.0.attn_q.bias", [128], DType.F32, new float[128]));
+        Fault("holds tensor blk.0.attn_q.bias",
+            w => w.AddTensor("blk.0.attn_q.bias", [128], DType.F32, new float[128]));
         Fault("holds tensor blk.2.ffn_up.weight", w => Add(w, "blk.2.ffn_up.weight", 64, 96));
         Fault("blk.1.ffn_down.weight is (64, 96), expected (96, 64)",
             w => Add(w, "blk.1.ffn_down.weight", 64, 96), "blk.1.ffn_down.weight");

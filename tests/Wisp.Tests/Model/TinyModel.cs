@@ -7,11 +7,14 @@ internal static class TinyModel
 {
     public static ModelConfig Config(Architecture architecture, bool tied = false, int context = 64) => new()
     {
-        Architecture = architecture, Vocabulary = 281, Context = context, Width = 64, Layers = 2, Heads = 4, KvHeads = 2,
+        Architecture = architecture, Vocabulary = 281, Context = context, Width = 64, Layers = 2, Heads = 4,
+            KvHeads = 2,
         HeadDim = 32, FeedForward = 96, TiedHead = tied, RopeTheta = 50_000f, NormEpsilon = 1e-5f,
     };
 
-    /// <summary>Random weights of a size that keeps activations near 1, the projections to the residual stream too.</summary>
+    /// <summary>
+    /// Random weights of a size that keeps activations near 1, the projections to the residual stream too.
+    /// </summary>
     public static Parameters Weights(ModelConfig config, int seed = 1)
     {
         var weights = new Parameters(new ParameterMap(config));

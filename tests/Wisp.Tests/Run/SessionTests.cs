@@ -100,7 +100,8 @@ public sealed class SessionTests : IDisposable
         using Session session = new(weights, _pool), fresh = new(weights, _pool);
         session.Feed([5]);
         Assert.Throws<ArgumentException>(() => { session.Feed([]); });
-        Assert.Contains("Token 281 is outside", Assert.Throws<ArgumentException>(() => { session.Feed([281]); }).Message);
+        Assert.Contains("Token 281 is outside",
+            Assert.Throws<ArgumentException>(() => { session.Feed([281]); }).Message);
         Assert.Contains("Token -1 is outside", Assert.Throws<ArgumentException>(() => { session.Feed([-1]); }).Message);
         fresh.Feed([5]);
         Assert.True(session.Feed([6]).SequenceEqual(fresh.Feed([6])));
@@ -120,7 +121,8 @@ public sealed class SessionTests : IDisposable
     public void A_context_beyond_one_buffer_is_an_argument_fault()
     {
         // 2 · 64 layers · 2^20 tokens · 64 floats are 2^33; the weights themselves are small.
-        var config = TinyModel.Config(Architecture.Llama) with { Layers = 64, Context = 1 << 20, Width = 8, FeedForward = 2 };
+        var config =
+            TinyModel.Config(Architecture.Llama) with { Layers = 64, Context = 1 << 20, Width = 8, FeedForward = 2 };
         using var weights = new Parameters(new ParameterMap(config));
         var message = Assert.Throws<ArgumentException>(() => new Session(weights, _pool)).Message;
         Assert.StartsWith("The keys and values of 1048576 tokens need 34,359,738,368 bytes", message);
