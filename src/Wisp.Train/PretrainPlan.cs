@@ -125,7 +125,8 @@ public sealed record PretrainPlan
             return (JsonSerializer.Deserialize(json, PlanJson.Default.PretrainPlan)
                 ?? throw new JsonException("it is null")).Validated();
         }
-        catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException or InvalidDataException)
+        catch (Exception e)
+            when (e is JsonException or ArgumentException or NotSupportedException or InvalidDataException)
         {
             throw new InvalidDataException($"{where}: the training plan cannot be read: {e.Message}", e);
         }

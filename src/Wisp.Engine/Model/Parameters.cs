@@ -23,7 +23,7 @@ public sealed record BlockTensors(
     /// <summary>
     /// Gate and Up as one (2F, C) matrix: they stand side by side, so that one product computes both.
     /// </summary>
-    public ParameterTensor GateUp => Gate with { Name = $"{Gate.Name}+up", Rows = 2 * Gate.Rows };
+    public ParameterTensor GateUp { get; } = Gate with { Name = $"{Gate.Name}+up", Rows = 2 * Gate.Rows };
 }
 
 /// <summary>

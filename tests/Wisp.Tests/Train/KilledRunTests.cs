@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.RegularExpressions;
 using Wisp.Tests.Train.Data;
 using Wisp.Train.Report;
@@ -14,9 +15,18 @@ public sealed class KilledRunTests : IDisposable
 
     public KilledRunTests()
     {
-        // One long text, so that its end is held out; some 100 KB.
-        _folder.Put("text.txt",
-            System.Text.Encoding.UTF8.GetBytes(string.Join("\n\n", TinyCorpus.Documents(900, seed: 3))));
+        // One text of some 100 KB, whose end is held out, with words enough for a vocabulary of 512.
+        string[] syllables = ["ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "wu", "pan", "dor", "gel", "hiz"];
+        var random = new Random(3);
+        var text = new StringBuilder();
+        for (var i = 0; text.Length < 100_000; i++)
+        {
+            for (var n = 1 + random.Next(3); n >= 0; n--)
+                text.Append(syllables[Math.Min(random.Next(14), random.Next(14))]);
+            text.Append(i % 9 == 8 ? ".\n\n" : " ");
+        }
+
+        _folder.Put("text.txt", Encoding.UTF8.GetBytes(text.ToString()));
     }
 
     public void Dispose() => _folder.Dispose();
