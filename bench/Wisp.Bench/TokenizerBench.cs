@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Wisp.Model;
 using Wisp.Train;
 
 namespace Wisp.Bench;
