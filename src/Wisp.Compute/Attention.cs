@@ -2,7 +2,9 @@ using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
 
-/// <summary>The sizes of one attention call: B rows of Tq queries and Tk ≥ Tq keys, H query heads on K kv heads, width D.</summary>
+/// <summary>
+/// The sizes of one attention call: B rows of Tq queries and Tk ≥ Tq keys, H query heads on K kv heads, width D.
+/// </summary>
 /// <remarks>Query r of a row stands at position Tk − Tq + r: with Tq &lt; Tk the queries continue a cache.</remarks>
 public readonly record struct AttentionShape(int B, int Tq, int Tk, int H, int K, int D)
 {
@@ -23,13 +25,14 @@ public readonly record struct AttentionShape(int B, int Tq, int Tk, int H, int K
 /// <remarks>
 /// Shapes: q, o, do, dq are (B, Tq, H, D); k, v, dk, dv are (B, Tk, K, D); lse is (B, H, Tq), natural log.
 /// One task is one kv head of one row. It works on blocks of queries as wide as the register tile and keeps scores
-/// transposed, (keys, queries): softmax then runs down columns, one lane a query, with no horizontal sums, and the block
-/// of probabilities already has the packed layout that the next product wants. Scratch is (Tk, 48) a worker; the T x T
-/// matrix never exists.
+/// transposed, (keys, queries): softmax then runs down columns, one lane a query, with no horizontal sums, and the
+/// block of probabilities already has the packed layout that the next product wants. Scratch is (Tk, 48) a worker; the
+/// T x T matrix never exists.
 /// </remarks>
 public static unsafe class Attention
 {
-    /// <param name="documentStarts">(B, Tk): for each position the first position of its document; empty means 0.</param>
+    /// <param name="documentStarts">(B, Tk): for each position the first position of its document; empty means
+    /// 0.</param>
     public static void Forward(
         WorkerPool pool, Span<float> o, Span<float> lse, ReadOnlySpan<float> q, ReadOnlySpan<float> k,
         ReadOnlySpan<float> v, ReadOnlySpan<int> documentStarts, AttentionShape shape)
@@ -121,7 +124,8 @@ public static unsafe class Attention
         var outT = panels.Take(w * s.D);                               // (D, queries)
 
         GemmTile.Pack(keys, job->K + ((nint)b * s.Tk * kvStride) + (kv * s.D), kvStride, 1, s.Tk, s.D, GemmTile.Rows);
-        GemmTile.Pack(valuesT, job->V + ((nint)b * s.Tk * kvStride) + (kv * s.D), 1, kvStride, s.D, s.Tk, GemmTile.Rows);
+        GemmTile.Pack(valuesT, job->V + ((nint)b * s.Tk * kvStride) + (kv * s.D), 1, kvStride, s.D, s.Tk,
+            GemmTile.Rows);
 
         var starts = job->Starts == null ? null : job->Starts + ((nint)b * s.Tk);
         Span<float> max = stackalloc float[w], sum = stackalloc float[w];
@@ -182,7 +186,9 @@ public static unsafe class Attention
         }
     }
 
-    /// <summary>Which keys a block of queries can see: Keys of them from First, which is a multiple of the panel height.</summary>
+    /// <summary>
+    /// Which keys a block of queries can see: Keys of them from First, which is a multiple of the panel height.
+    /// </summary>
     private readonly record struct Block(int First, int Keys);
 
     // Scaled scores of n ≤ w queries from row r on, (keys, w), with −∞ where a key is not visible.
@@ -329,11 +335,13 @@ public static unsafe class Attention
                 GemmTile.Pack(dOutA, job->Do + qOffset, 1, qStride, s.D, n, GemmTile.Rows);
                 GemmTile.Pack(turned, p, w, 1, block.Keys, n, w);
                 GemmTile.Multiply(
-                    dvT + block.First, wide, dOutA, (nint)GemmTile.Rows * n, turned, (nint)w * n, s.D, block.Keys, n, true);
+                    dvT + block.First, wide, dOutA, (nint)GemmTile.Rows * n, turned, (nint)w * n, s.D, block.Keys, n,
+                    true);
                 GemmTile.Pack(queriesA, job->Q + qOffset, 1, qStride, s.D, n, GemmTile.Rows);
                 GemmTile.Pack(turned, ds, w, 1, block.Keys, n, w);
                 GemmTile.Multiply(
-                    dkT + block.First, wide, queriesA, (nint)GemmTile.Rows * n, turned, (nint)w * n, s.D, block.Keys, n, true);
+                    dkT + block.First, wide, queriesA, (nint)GemmTile.Rows * n, turned, (nint)w * n, s.D, block.Keys, n,
+                    true);
             }
         }
 
@@ -353,7 +361,8 @@ public static unsafe class Attention
     {
         for (var x = 0; x < w; x += 16)
         {
-            Vector512<float> l = Vector512.Create<float>(lse.Slice(x, 16)), d = Vector512.Create<float>(delta.Slice(x, 16));
+            Vector512<float> l = Vector512.Create<float>(lse.Slice(x, 16)),
+                d = Vector512.Create<float>(delta.Slice(x, 16));
             for (nint at = x; at < (nint)keys * w; at += w)
             {
                 var pt = FastMath.Exp(Vector512.Load(p + at) - l);

@@ -1,16 +1,17 @@
 namespace Wisp.Compute;
 
 /// <summary>
-/// Dense products of row-major matrices on all workers: C(M, N) = or += op(A)(M, K) · op(B)(K, N). The three products of
-/// a linear layer y = x·Wᵀ are NT (forward), NN (gradient of x) and TN (gradient of W).
+/// Dense products of row-major matrices on all workers: C(M, N) = or += op(A)(M, K) · op(B)(K, N). The three products
+/// of a linear layer y = x·Wᵀ are NT (forward), NN (gradient of x) and TN (gradient of W).
 /// </summary>
 /// <remarks>
-/// B is packed once for all; tiles of C are the tasks, each packing its own rows of A in the L2 cache. Every element of C
-/// sums over k in one fixed order, so the result has the same bits for any number of workers.
+/// B is packed once for all; tiles of C are the tasks, each packing its own rows of A in the L2 cache. Every element of
+/// C sums over k in one fixed order, so the result has the same bits for any number of workers.
 /// </remarks>
 public static unsafe class Gemm
 {
-    // A block of A, BlockRows x BlockK floats = 192 KB, shares the 1 MB L2 with one panel of B; chosen by the sweep in LAB.
+    // A block of A, BlockRows x BlockK floats = 192 KB, shares the 1 MB L2 with one panel of B; chosen by the sweep in
+    // LAB.
     private const int BlockK = 384;
     private const int BlockRows = 128;
 
@@ -79,7 +80,8 @@ public static unsafe class Gemm
         var job = new TileJob
         {
             C = c, A = a, PackedB = packedB, M = M, N = N, K = K, RowTile = rowTile, ColumnTile = columnTile,
-            ColumnTiles = columnTiles, TransposeA = transposeA, Accumulate = accumulate, Scratch = pool.WorkerScratch(BlockRows * BlockK),
+            ColumnTiles = columnTiles, TransposeA = transposeA, Accumulate = accumulate,
+            Scratch = pool.WorkerScratch(BlockRows * BlockK),
         };
         pool.Run(&MultiplyTile, &job, rowTiles * columnTiles);
     }

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Wisp.Compute;
 
 /// <summary>
-/// The inner parts of matrix multiplication on one thread: packing into panels, and the micro-kernel that multiplies two
-/// panels into a register tile. Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication".
+/// The inner parts of matrix multiplication on one thread: packing into panels, and the micro-kernel that multiplies
+/// two panels into a register tile. Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication".
 /// </summary>
 /// <remarks>
 /// A panel of A holds <see cref="Rows"/> rows, k-major: element (i, k) at k·Rows + i. A panel of B holds
@@ -118,9 +118,12 @@ internal static unsafe class GemmTile
         Avx.Permute2x128(r3, r7, 0x31).Store(dst + 7 * dstStride);
     }
 
-    /// <summary>C(m, n) = or += packed A · packed B, over K; bPanelStride is the distance of two panels of B in floats.</summary>
+    /// <summary>
+    /// C(m, n) = or += packed A · packed B, over K; bPanelStride is the distance of two panels of B in floats.
+    /// </summary>
     public static void Multiply(
-        float* c, nint ldc, float* packedA, nint aPanelStride, float* packedB, nint bPanelStride, int m, int n, int K, bool add)
+        float* c, nint ldc, float* packedA, nint aPanelStride, float* packedB, nint bPanelStride, int m, int n, int K,
+        bool add)
     {
         int rows = Rows, columns = Columns;
         var edge = stackalloc float[8 * 48];

@@ -13,7 +13,8 @@ public static unsafe class MatVec
     private const int RowsAtOnce = 4;
 
     public static void Multiply(
-        WorkerPool pool, Span<float> y, ReadOnlySpan<float> w, ReadOnlySpan<float> x, int rows, int columns, bool accumulate)
+        WorkerPool pool, Span<float> y, ReadOnlySpan<float> w, ReadOnlySpan<float> x, int rows, int columns,
+        bool accumulate)
     {
         if (y.Length < rows || x.Length < columns || w.Length < (long)rows * columns)
             throw new ArgumentException($"A ({rows}, {columns}) matrix does not fit the spans.");
@@ -22,7 +23,8 @@ public static unsafe class MatVec
             var rowsPerTask = (Partition.Rows(columns) + RowsAtOnce - 1) / RowsAtOnce * RowsAtOnce;
             var job = new Job
             {
-                Y = py, W = pw, X = px, Rows = rows, Columns = columns, RowsPerTask = rowsPerTask, Accumulate = accumulate,
+                Y = py, W = pw, X = px, Rows = rows, Columns = columns, RowsPerTask = rowsPerTask,
+                Accumulate = accumulate,
             };
             pool.Run(&Task, &job, Partition.Tasks(rows, rowsPerTask));
         }

@@ -64,13 +64,16 @@ public sealed class Muon(int largestLength, int largestSide) : IDisposable
         Span<float> gram = _gram.Slice(0, small * small), poly = _poly.Slice(0, small * small);
         for (var step = 0; step < Steps; step++)
         {
-            Gemm.Multiply(pool, gram, x, x, small, small, large, transposeA: false, transposeB: true, accumulate: false);
-            Gemm.Multiply(pool, poly, gram, gram, small, small, small, transposeA: false, transposeB: false, accumulate: false);
+            Gemm.Multiply(pool, gram, x, x, small, small, large, transposeA: false, transposeB: true,
+                accumulate: false);
+            Gemm.Multiply(pool, poly, gram, gram, small, small, small, transposeA: false, transposeB: false,
+                accumulate: false);
             for (var i = 0; i < gram.Length; i++)
                 poly[i] = (B * gram[i]) + (C * poly[i]);
             for (var i = 0; i < small; i++)
                 poly[(i * small) + i] += A; // a·X folds into the product: (a·I + b·A + c·A²)·X
-            Gemm.Multiply(pool, y, poly, x, small, large, small, transposeA: false, transposeB: false, accumulate: false);
+            Gemm.Multiply(pool, y, poly, x, small, large, small, transposeA: false, transposeB: false,
+                accumulate: false);
             y.CopyTo(x);
         }
     }

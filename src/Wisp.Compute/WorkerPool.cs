@@ -72,12 +72,14 @@ public sealed unsafe class WorkerPool : IDisposable
     public int Count { get; }
 
     /// <summary>
-    /// Memory that the caller of a kernel shares with all workers while it runs, kept from call to call; its contents are
-    /// whatever was left there.
+    /// Memory that the caller of a kernel shares with all workers while it runs, kept from call to call; its contents
+    /// are whatever was left there.
     /// </summary>
     internal float* Scratch(int floats) => Grow(Count, floats);
 
-    /// <summary>Memory for every worker by itself: entry w of the table is worker w's. Kept like <see cref="Scratch"/>.</summary>
+    /// <summary>
+    /// Memory for every worker by itself: entry w of the table is worker w's. Kept like <see cref="Scratch"/>.
+    /// </summary>
     internal float** WorkerScratch(int floats)
     {
         for (var worker = 0; worker < Count; worker++)

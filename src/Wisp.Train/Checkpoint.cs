@@ -4,9 +4,9 @@ using Wisp.Model;
 namespace Wisp.Train;
 
 /// <summary>
-/// A run frozen between two steps, as one GGUF file written atomically: weights, optimizer state, plan and step. Batches
-/// are a function of the step, so nothing else is needed to go on with the same bits. Without its optimizer tensors it is
-/// a model file like any other.
+/// A run frozen between two steps, as one GGUF file written atomically: weights, optimizer state, plan and step.
+/// Batches are a function of the step, so nothing else is needed to go on with the same bits. Without its optimizer
+/// tensors it is a model file like any other.
 /// </summary>
 public static class Checkpoint
 {
@@ -36,14 +36,16 @@ public static class Checkpoint
     }
 
     /// <summary>Fills weights and optimizer, and returns the step at which to go on.</summary>
-    /// <exception cref="InvalidDataException">Damaged, or of another plan: the message names the first difference.</exception>
+    /// <exception cref="InvalidDataException">Damaged, or of another plan: the message names the first
+    /// difference.</exception>
     public static int Load(string path, PretrainPlan plan, Parameters weights, Optimizer optimizer)
     {
         using var gguf = Gguf.Open(path);
         var (stored, step) = Read(gguf);
         if (Difference(stored, plan) is { } difference)
             throw new InvalidDataException(
-                $"{path}: belongs to another run: {difference}. Resume with the options it was started with, or choose another --out folder.");
+                $"{path}: belongs to another run: {difference}. Resume with the options it was started with, or " +
+                "choose another --out folder.");
         foreach (var tensor in weights.Map.All)
             Fill(tensor.Name, weights.Of(tensor));
         Fill(First, optimizer.FirstMoment);
@@ -63,7 +65,8 @@ public static class Checkpoint
     private static (PretrainPlan Plan, int Step) Read(Gguf gguf)
     {
         if (!gguf.TryGetString(PlanKey, out var json))
-            throw new InvalidDataException($"{gguf.Path}: is a model, not a checkpoint: it holds no training plan to resume.");
+            throw new InvalidDataException($"{gguf.Path}: is a model, not a checkpoint: it holds no training plan to " +
+                "resume.");
         var plan = PretrainPlan.FromJson(json, gguf.Path);
         var step = gguf.GetUInt(StepKey);
         return step <= plan.Steps
@@ -80,6 +83,7 @@ public static class Checkpoint
         var (was, now) = pairs.FirstOrDefault(pair => pair.First != pair.Second);
         return $"the checkpoint has {Plain(was)}, this run {Plain(now)}";
 
-        static string Plain(string? json) => (json ?? "").Trim('{', '}').Replace("\"", "", StringComparison.Ordinal).Replace(":", " ", StringComparison.Ordinal);
+        static string Plain(string? json) => (json ?? "").Trim('{', '}')
+            .Replace("\"", "", StringComparison.Ordinal).Replace(":", " ", StringComparison.Ordinal);
     }
 }

@@ -20,8 +20,8 @@ public enum WarmDown
 /// <remarks>
 /// Steps count from 0. Warm-up: peak·(s+1)/warmup, so step 0 already learns and step warmup−1 is at the peak.
 /// Warm-down: final + (peak − final)·curve(u) with u = (s − start)/length, so its first step is still at the peak and
-/// step <see cref="Steps"/> would be the first at the final rate. Where the two do not fit into the steps, the warm-down
-/// is shortened: a run that skips its warm-up can diverge.
+/// step <see cref="Steps"/> would be the first at the final rate. Where the two do not fit into the steps, the
+/// warm-down is shortened: a run that skips its warm-up can diverge.
 /// </remarks>
 public readonly record struct LearningRate(
     double Peak, double Final, int Steps, int WarmUpSteps, int WarmDownSteps, WarmDown Curve = WarmDown.Linear)

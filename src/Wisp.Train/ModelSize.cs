@@ -6,9 +6,9 @@ namespace Wisp.Train;
 /// The one dial: from a number of parameters to a sensible model, batch and vocabulary. Every number can be overridden.
 /// </summary>
 /// <remarks>
-/// The rules are those of the evidence on 1 to 50 M parameters (LAB.md): a vocabulary of 2 k below 2 M parameters, 4 k to
-/// 20 M and 8 k beyond; width : layers between 32 and 64; F = 8/3·C as in Shazeer 2020, rounded to 32; batches of 8 k
-/// tokens to 3 M parameters, 16 k to 12 M and 32 k beyond, because at this scale more steps beat better gradients.
+/// The rules are those of the evidence on 1 to 50 M parameters (LAB.md): a vocabulary of 2 k below 2 M parameters, 4 k
+/// to 20 M and 8 k beyond; width : layers between 32 and 64; F = 8/3·C as in Shazeer 2020, rounded to 32; batches of 8
+/// k tokens to 3 M parameters, 16 k to 12 M and 32 k beyond, because at this scale more steps beat better gradients.
 /// </remarks>
 public static class ModelSize
 {
@@ -41,7 +41,8 @@ public static class ModelSize
         _ => 32_768,
     };
 
-    public static int ContextFor(long parameters) => parameters < 2_000_000 ? 256 : parameters < 40_000_000 ? 512 : 1_024;
+    public static int ContextFor(long parameters) =>
+        parameters < 2_000_000 ? 256 : parameters < 40_000_000 ? 512 : 1_024;
 
     public static int BatchTokensFor(long parameters) => parameters switch
     {
@@ -61,7 +62,8 @@ public static class ModelSize
                 var D = C % 64 == 0 && C >= 256 ? 64 : 32;
                 var config = new ModelConfig
                 {
-                    Architecture = Architecture.Qwen3, Vocabulary = vocabulary, Context = context, Width = C, Layers = L,
+                    Architecture = Architecture.Qwen3, Vocabulary = vocabulary, Context = context, Width = C,
+                    Layers = L,
                     Heads = C / D, KvHeads = C / D, HeadDim = D, FeedForward = (int)Math.Round(C * 8 / 3.0 / 32) * 32,
                     TiedHead = parameters < 40_000_000,
                 };

@@ -9,7 +9,8 @@ namespace Wisp.Train;
 /// </summary>
 public sealed class Optimizer : IDisposable
 {
-    // Momentum is built up while gradients still turn quickly: Jordan et al. start Muon at 0.85 for the first 300 steps.
+    // Momentum is built up while gradients still turn quickly: Jordan et al. start Muon at 0.85 for the first 300
+    // steps.
     private const float MomentumFirst = 0.85f, Momentum = 0.95f;
     private const int MomentumSteps = 300;
     private const double Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8;
@@ -42,7 +43,10 @@ public sealed class Optimizer : IDisposable
 
     private IEnumerable<ParameterTensor> BlockMatrices => _map.All.Where(t => t.Offset >= _map.BlockMatricesFrom);
 
-    /// <summary>One step with the rates of step number <paramref name="step"/>, from 0. Returns the gradient's norm before clipping.</summary>
+    /// <summary>
+    /// One step with the rates of step number <paramref name="step"/>, from 0. Returns the gradient's norm before
+    /// clipping.
+    /// </summary>
     public double Step(WorkerPool pool, Parameters weights, Parameters gradients, int step)
     {
         var norm = Math.Sqrt(VectorOps.SumOfSquares(pool, gradients.Values));
@@ -58,8 +62,9 @@ public sealed class Optimizer : IDisposable
         }
 
         var momentum = float.Lerp(MomentumFirst, Momentum, Math.Min(1f, (float)step / MomentumSteps));
-        foreach (var block in _map.Blocks)
+        for (var l = 0; l < _map.Blocks.Count; l++) // foreach over the interface would allocate its enumerator
         {
+            var block = _map.Blocks[l];
             Muon(block.Q);
             Muon(block.K);
             Muon(block.V);
@@ -77,7 +82,8 @@ public sealed class Optimizer : IDisposable
     }
 
     private void Adam(
-        WorkerPool pool, Parameters weights, Parameters gradients, int from, int length, double rate, int step, double scale,
+        WorkerPool pool, Parameters weights, Parameters gradients, int from, int length, double rate, int step,
+        double scale,
         double decay) =>
         AdamW.Step(
             pool, weights.Values.Slice(from, length), FirstMoment.Slice(from, length), SecondMoment.Slice(from, length),

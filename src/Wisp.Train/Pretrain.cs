@@ -27,7 +27,8 @@ public sealed class Pretrain : IDisposable
         _plan = plan.Validated();
         if (tokenizer.VocabularySize != plan.Vocabulary || train.VocabularySize != plan.Vocabulary)
             throw new ArgumentException(
-                $"The plan has a vocabulary of {plan.Vocabulary}, the tokenizer {tokenizer.VocabularySize}, the tokens {train.VocabularySize}.");
+                $"The plan has a vocabulary of {plan.Vocabulary}, the tokenizer {tokenizer.VocabularySize}, the " +
+                $"tokens {train.VocabularySize}.");
         _map = new ParameterMap(plan.Config());
         (_tokenizer, _pool, _heldOut) = (tokenizer, pool, heldOut);
         _batches = new BatchReader(train, plan.Rows, plan.Context, plan.Seed);
@@ -49,7 +50,9 @@ public sealed class Pretrain : IDisposable
     /// <summary>How often the training text has been seen.</summary>
     public double Epochs => _batches.EpochsAt((long)Step * _plan.Accumulation);
 
-    /// <summary>What the run keeps in memory, part by part; the report and the memory bar of the bench use the same sum.</summary>
+    /// <summary>
+    /// What the run keeps in memory, part by part; the report and the memory bar of the bench use the same sum.
+    /// </summary>
     public IReadOnlyList<AccountRow> Accounting => Account(_map.Config, _optimizer, _transformer, _pool, _map.Length);
 
     /// <summary>Goes on from a checkpoint of the same plan.</summary>
@@ -57,7 +60,9 @@ public sealed class Pretrain : IDisposable
 
     public void Save(string path) => Checkpoint.Save(path, _plan, Step, Weights, _optimizer, _tokenizer);
 
-    /// <summary>One optimizer step; returns the mean loss in nats a token and the gradient's norm before clipping.</summary>
+    /// <summary>
+    /// One optimizer step; returns the mean loss in nats a token and the gradient's norm before clipping.
+    /// </summary>
     public (double Loss, double GradientNorm) Advance()
     {
         VectorOps.Clear(_pool, _gradients.Values);
@@ -77,11 +82,13 @@ public sealed class Pretrain : IDisposable
     private TokenBatch Batch => new(_plan.Rows, _plan.Context, _tokens, _targets, _positions, _starts);
 
     /// <summary>
-    /// Loss and bits-per-byte on held-out documents: Σ nats : (ln 2 · raw bytes of the text). Documents are read in windows
-    /// of the context with nothing before them, so the figure is an upper bound of what a longer memory would give.
+    /// Loss and bits-per-byte on held-out documents: Σ nats : (ln 2 · raw bytes of the text). Documents are read in
+    /// windows of the context with nothing before them, so the figure is an upper bound of what a longer memory would
+    /// give.
     /// </summary>
     /// <param name="maxTokens">Whole documents are taken until there are so many tokens.</param>
-    public (double LossNats, double BitsPerByte) Evaluate(long maxTokens = long.MaxValue, CancellationToken cancel = default)
+    public (double LossNats, double BitsPerByte) Evaluate(long maxTokens = long.MaxValue,
+        CancellationToken cancel = default)
     {
         var text = new HeldOut(_heldOut, _plan.Rows, _plan.Context, maxTokens);
         var nats = 0.0;
@@ -97,8 +104,8 @@ public sealed class Pretrain : IDisposable
 
     /// <summary>
     /// Seconds of one step on this machine now: the median of the later half of at least six steps and at least
-    /// <paramref name="time"/>, since the first ones run before the JIT has optimised the kernels. The steps count as done:
-    /// measure on a run that is thrown away.
+    /// <paramref name="time"/>, since the first ones run before the JIT has optimised the kernels. The steps count as
+    /// done: measure on a run that is thrown away.
     /// </summary>
     public double MeasureSecondsPerStep(TimeSpan time, TimeProvider clock)
     {
@@ -115,7 +122,9 @@ public sealed class Pretrain : IDisposable
         return late[late.Length / 2];
     }
 
-    /// <summary>The accounting of a plan's memory and work: every part that grows with the model or the batch.</summary>
+    /// <summary>
+    /// The accounting of a plan's memory and work: every part that grows with the model or the batch.
+    /// </summary>
     private static IReadOnlyList<AccountRow> Account(
         ModelConfig config, Optimizer optimizer, Transformer transformer, WorkerPool pool, int length)
     {
@@ -124,7 +133,8 @@ public sealed class Pretrain : IDisposable
         [
             new("block matrices", blocks, 6.0 * blocks, blocks * sizeof(float)),
             new(config.TiedHead ? "embedding and head, tied" : "output head", head, 6.0 * head, head * sizeof(float)),
-            new("embedding and norms", config.Parameters - blocks - head, null, (config.Parameters - blocks - head) * sizeof(float)),
+            new("embedding and norms", config.Parameters - blocks - head, null,
+                (config.Parameters - blocks - head) * sizeof(float)),
             new("gradients", null, null, (long)length * sizeof(float)),
             new("optimizer state", null, null, optimizer.Bytes),
             new("activations", null, null, transformer.Bytes),

@@ -94,7 +94,11 @@ public sealed record PretrainPlan
         Config();
         Require(Rows is > 0 and <= 65_536, $"rows a micro-batch are {Rows}; the range is 1 to 65,536");
         Require(Accumulation is > 0 and <= 65_536, $"accumulation is {Accumulation}; the range is 1 to 65,536");
-        Require((long)Rows * Context <= 1 << 20, $"a micro-batch of {Rows} x {Context} tokens is above {1 << 20:n0}; use fewer rows and more accumulation");
+        Require((long)Rows * Context <= 1 << 20,
+            $"a micro-batch of {Rows} x {Context} tokens is above {1 << 20:n0}; use fewer rows and more accumulation");
+        Require((long)Rows * Context * Accumulation <= int.MaxValue,
+            $"a step of {Rows} x {Context} tokens x {Accumulation} is above {int.MaxValue:n0} tokens");
+        Require(DataHash is { Length: 64 }, "the data hash is not 64 hexadecimal digits");
         Require(Steps > 0, $"steps are {Steps}; at least one is needed");
         Require(MuonRate is > 0 and <= 10, $"Muon's rate is {MuonRate}; the range is 0 to 10");
         Require(AdamRate is > 0 and <= 1, $"AdamW's rate is {AdamRate}; the range is 0 to 1");
@@ -119,9 +123,10 @@ public sealed record PretrainPlan
         try
         {
             return (JsonSerializer.Deserialize(json, PlanJson.Default.PretrainPlan)
-                ?? throw new InvalidDataException($"{where}: the training plan is empty.")).Validated();
+                ?? throw new JsonException("it is null")).Validated();
         }
-        catch (Exception e) when (e is JsonException or ArgumentException or NotSupportedException)
+        catch (Exception e)
+            when (e is JsonException or ArgumentException or NotSupportedException or InvalidDataException)
         {
             throw new InvalidDataException($"{where}: the training plan cannot be read: {e.Message}", e);
         }
@@ -141,15 +146,18 @@ public sealed record PretrainPlan
             new("vocabulary", $"{Human.Count(Vocabulary)}, {(TiedHead ? "tied" : "untied")} head"),
             new("context", $"{Context} tokens"),
             new("batch", $"{Rows} x {Context} tokens x {Accumulation} = {Human.Count(TokensPerStep)} a step"),
-            new("budget", $"{Human.Count(Steps)} steps = {Human.Count(Tokens)} tokens, {(double)Tokens / config.ProductParameters:0.0} a product parameter"),
+            new("budget", $"{Human.Count(Steps)} steps = {Human.Count(Tokens)} tokens, " +
+                $"{(double)Tokens / config.ProductParameters:0.0} a product parameter"),
             new("optimizer", Optimizer == OptimizerKind.Muon
                 ? $"Muon {MuonRate} on block matrices, AdamW {AdamRate} on the rest"
                 : $"AdamW {AdamRate}"),
             new("weight decay", $"{WeightDecay} on block matrices"),
             new("gradient clipping", $"norm {ClipNorm}"),
-            new("schedule", $"warm-up {schedule.WarmUpSteps} steps, constant to {Human.Count(schedule.WarmDownStart)}, then linear to {FinalRate:p0} of the peak"),
+            new("schedule", $"warm-up {schedule.WarmUpSteps} steps, constant to " +
+                $"{Human.Count(schedule.WarmDownStart)}, then linear to {FinalRate:p0} of the peak"),
             new("seed", $"{Seed}"),
-            new("work", $"{Human.Short(config.TrainingFlopPerToken)}FLOP a token, {Human.Short(config.TrainingFlopPerToken * Tokens)}FLOP in all"),
+            new("work", $"{Human.Short(config.TrainingFlopPerToken)}FLOP a token, " +
+                $"{Human.Short(config.TrainingFlopPerToken * Tokens)}FLOP in all"),
         ];
     }
 }

@@ -9,7 +9,9 @@ namespace Wisp.Train;
 /// <summary>What a run does beside the steps themselves: none of it changes the weights.</summary>
 public sealed record PretrainHabits
 {
-    /// <summary>Evaluations over the run; one more comes before the first step and one, over all text, at the end.</summary>
+    /// <summary>
+    /// Evaluations over the run; one more comes before the first step and one, over all text, at the end.
+    /// </summary>
     public int Evaluations { get; init; } = 20;
 
     /// <summary>Held-out tokens that an evaluation within the run reads.</summary>
@@ -61,7 +63,8 @@ public sealed class PretrainRun : IDisposable
         if (File.Exists(CheckpointPath))
             _training.Load(CheckpointPath);
         else
-            _training.Save(CheckpointPath); // a kill before the first interval resumes the same plan, --minutes included
+            // A kill before the first interval resumes the same plan, --minutes included.
+            _training.Save(CheckpointPath);
         _log = new RunLog(folder, _training.Step);
     }
 
@@ -75,12 +78,15 @@ public sealed class PretrainRun : IDisposable
 
     public int Step => _training.Step;
 
-    /// <summary>Runs to the end, or until asked to stop: then the step is finished and saved, and false comes back.</summary>
+    /// <summary>
+    /// Runs to the end, or until asked to stop: then the step is finished and saved, and false comes back.
+    /// </summary>
     /// <param name="record">Sees every step, evaluation and sample as it is logged.</param>
     public bool Run(Action<LogRecord> record, CancellationToken stop)
     {
         var savedAt = _clock.GetTimestamp();
-        if (Step == 0)
+        // A run that was stopped or killed between a step and its evaluation still owes it; the log keeps only one.
+        if (Step == 0 || IsLookDue(Step))
             Look(record, stop);
         while (!_training.IsFinished && !stop.IsCancellationRequested)
         {
@@ -91,7 +97,8 @@ public sealed class PretrainRun : IDisposable
                 _clock.GetElapsedTime(start).TotalSeconds, _plan.TokensPerStep));
             if (!double.IsFinite(loss) || !double.IsFinite(norm))
                 throw new InvalidDataException(
-                    $"The loss became {loss} at step {Step}: the run has diverged. Lower --muon-rate or --adam-rate; the last checkpoint is {CheckpointPath}.");
+                    $"The loss became {loss} at step {Step}: the run has diverged. Lower --muon-rate or --adam-rate; " +
+                    $"the last checkpoint is {CheckpointPath}.");
             if (IsLookDue(Step))
                 Look(record, stop);
             if (_clock.GetElapsedTime(savedAt) >= _habits.SaveEvery)
@@ -144,7 +151,8 @@ public sealed class PretrainRun : IDisposable
         new(shards.DocumentCount, shards.RawBytes, shards.TokenCount);
 
     private bool IsLookDue(int step) =>
-        step == _plan.Steps || (long)step * _habits.Evaluations / _plan.Steps > (long)(step - 1) * _habits.Evaluations / _plan.Steps;
+        step == _plan.Steps
+            || (long)step * _habits.Evaluations / _plan.Steps > (long)(step - 1) * _habits.Evaluations / _plan.Steps;
 
     // An evaluation and, with it, samples.
     private void Look(Action<LogRecord> record, CancellationToken stop)
@@ -159,7 +167,8 @@ public sealed class PretrainRun : IDisposable
             session.Clear();
             var sampler = new Sampler(new Sampling(), seed: 1, _plan.Vocabulary);
             int[] ids = [.. Generation.Tokens(
-                session, sampler, Generation.Prompt(_corpus.Tokenizer, prompt), _habits.SampleTokens, _corpus.Tokenizer.EndOfText)];
+                session, sampler, Generation.Prompt(_corpus.Tokenizer, prompt), _habits.SampleTokens,
+                _corpus.Tokenizer.EndOfText)];
             Record(record, new SampleRecord(Step, prompt, _corpus.Tokenizer.DecodeText(ids)));
         }
     }

@@ -11,7 +11,8 @@ public static class TokenizerFile
     public const string FileName = "tokenizer.gguf";
 
     public static void Write(string path, Tokenizer tokenizer) =>
-        ModelFile.AddTokenizer(new GgufWriter().AddString("general.architecture", Architecture.Qwen3.Name), tokenizer).Write(path);
+        ModelFile.AddTokenizer(new GgufWriter().AddString("general.architecture", Architecture.Qwen3.Name),
+            tokenizer).Write(path);
 
     /// <summary>The tokenizer of a tokenizer file or of any model file.</summary>
     public static Tokenizer Open(string path)

@@ -5,7 +5,9 @@ internal static class Check
 {
     public const float Eps = 5.9604645e-8f;
 
-    /// <summary>max|a-b| ≤ rtol·max|b| over the whole tensor, the rule of the golden files (b is the golden side).</summary>
+    /// <summary>
+    /// max|a-b| ≤ rtol·max|b| over the whole tensor, the rule of the golden files (b is the golden side).
+    /// </summary>
     public static void Close(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double rtol, string what = "")
     {
         Assert.Equal(expected.Length, actual.Length);
@@ -13,7 +15,8 @@ internal static class Check
         var at = 0;
         for (var i = 0; i < expected.Length; i++)
         {
-            Assert.True(float.IsFinite(actual[i]) || actual[i].Equals(expected[i]), $"{what}[{i}] is {actual[i]}, expected {expected[i]}");
+            Assert.True(float.IsFinite(actual[i]) || actual[i].Equals(expected[i]),
+                $"{what}[{i}] is {actual[i]}, expected {expected[i]}");
             scale = Math.Max(scale, Math.Abs((double)expected[i]));
             var error = Math.Abs((double)expected[i] - actual[i]);
             if (error > worst)
@@ -24,7 +27,8 @@ internal static class Check
         if (expected.Length == 1)
             scale = Math.Max(scale, 0.1);
         Assert.True(worst <= rtol * scale,
-            $"{what}: max difference {worst:g4} at {at} (expected {(expected.Length > 0 ? expected[at] : 0)}, got {(actual.Length > 0 ? actual[at] : 0)}), allowed {rtol * scale:g4}");
+            $"{what}: max difference {worst:g4} at {at} (expected {(expected.Length > 0 ? expected[at] : 0)}, got " +
+            $"{(actual.Length > 0 ? actual[at] : 0)}), allowed {rtol * scale:g4}");
     }
 
     /// <summary>The same rule against a float64 definition.</summary>
@@ -37,7 +41,8 @@ internal static class Check
     }
 
     /// <summary>The rule row by row, for tensors whose rows differ wildly in scale.</summary>
-    public static void CloseByRow(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, int width, double rtol, string what = "")
+    public static void CloseByRow(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, int width, double rtol,
+        string what = "")
     {
         for (var row = 0; row * width < expected.Length; row++)
             Close(expected.Slice(row * width, width), actual.Slice(row * width, width), rtol, $"{what} row {row}");
@@ -52,7 +57,11 @@ internal static class Sample
         var random = new Random(seed);
         var x = new float[count];
         for (var i = 0; i < count; i++)
-            x[i] = scale * (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+        {
+            var radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
+            x[i] = scale * (float)(radius * Math.Cos(2 * Math.PI * random.NextDouble()));
+        }
+
         return x;
     }
 

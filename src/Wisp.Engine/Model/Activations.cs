@@ -23,7 +23,9 @@ public sealed class Activations : IDisposable
     public Activations(ModelConfig config, int rows, int cacheRows, bool keep)
     {
         (_cacheRows, _keyWidth) = (cacheRows, config.KvHeads * config.HeadDim);
-        _cache = new FloatBuffer(checked(2 * config.Layers * cacheRows * _keyWidth));
+        _cache = new FloatBuffer(Fit(
+            2L * config.Layers * cacheRows * _keyWidth, $"The keys and values of {cacheRows} tokens",
+                "a shorter context"));
         (_keep, _layers) = (keep, config.Layers);
         int C = config.Width, F = config.FeedForward, H = config.Heads, K = config.KvHeads, D = config.HeadDim;
         var qk = config.Architecture.QkNorm ? 1 : 0;
@@ -35,19 +37,22 @@ public sealed class Activations : IDisposable
         long at = 0;
         for (var i = 0; i < lengths.Length; i++)
         {
-            _offsets[i] = checked((int)at);
+            _offsets[i] = (int)Math.Min(at, int.MaxValue); // checked below, as part of the sum
             at += ((lengths[i] * rows) + 15) & ~15L;
         }
 
-        _layerLength = checked((int)at);
-        _residual = ((rows * C) + 15) & ~15;
-        var total = ((keep ? _layers : 1) * (long)_layerLength) + ((keep ? _layers + 1L : 2L) * _residual);
-        if (total > int.MaxValue)
-            throw new ArgumentException(
-                $"{rows} rows need {total * sizeof(float):n0} bytes of activations, more than one buffer holds; use fewer rows a micro-batch.");
-        _memory = new FloatBuffer((int)total);
+        var residual = (((long)rows * C) + 15) & ~15L;
+        _memory = new FloatBuffer(Fit(
+            ((keep ? _layers : 1) * at) + ((keep ? _layers + 1L : 2L) * residual), $"The activations of {rows} rows",
+            "fewer rows a micro-batch"));
+        (_layerLength, _residual) = ((int)at, (int)residual);
         Rows = rows;
     }
+
+    private static int Fit(long floats, string what, string advice) => floats <= int.MaxValue
+        ? (int)floats
+        : throw new ArgumentException(
+            $"{what} need {floats * sizeof(float):n0} bytes, more than one buffer holds; use {advice}.");
 
     public int Rows { get; }
 

@@ -16,7 +16,8 @@ public sealed record Architecture(string Name, bool QkNorm, RopeLayout Rope)
     /// <exception cref="InvalidDataException">No such architecture; the message lists the known ones.</exception>
     public static Architecture Named(string name, string where) =>
         Known.FirstOrDefault(a => a.Name == name) ?? throw new InvalidDataException(
-            $"{where}: architecture '{name}' is not supported; known are {string.Join(", ", Known.Select(a => a.Name))}.");
+            $"{where}: architecture '{name}' is not supported; known are " +
+            $"{string.Join(", ", Known.Select(a => a.Name))}.");
 }
 
 /// <summary>The shape of a decoder, and its costs as arithmetic on that shape.</summary>
@@ -67,10 +68,14 @@ public sealed record ModelConfig
         ProductParameters + (TiedHead ? 0 : (long)Vocabulary * Width)
         + Width + (Layers * ((2L * Width) + (Architecture.QkNorm ? 2L * HeadDim : 0)));
 
-    /// <summary>6 a product parameter: one multiply-add forward, two backward. No embedding look-up, no attention.</summary>
+    /// <summary>
+    /// 6 a product parameter: one multiply-add forward, two backward. No embedding look-up, no attention.
+    /// </summary>
     public double TrainingFlopPerToken => 6.0 * ProductParameters;
 
-    /// <summary>A multiply-add a product parameter, and the two attention products over <paramref name="context"/> keys.</summary>
+    /// <summary>
+    /// A multiply-add a product parameter, and the two attention products over <paramref name="context"/> keys.
+    /// </summary>
     public double InferenceFlopPerToken(int context) =>
         (2.0 * ProductParameters) + (4.0 * Layers * Heads * HeadDim * context);
 
@@ -80,7 +85,7 @@ public sealed record ModelConfig
     /// <exception cref="ArgumentException">A size is out of range or two sizes do not fit each other.</exception>
     public ModelConfig Validated()
     {
-        Require(Vocabulary is > 0 and <= 1 << 22, $"vocabulary is {Vocabulary}; the range is 1 to {1 << 22}");
+        Require(Vocabulary is > 1 and <= 1 << 22, $"vocabulary is {Vocabulary}; the range is 2 to {1 << 22}");
         Require(Context is > 0 and <= 1 << 20, $"context is {Context}; the range is 1 to {1 << 20}");
         Require(Width is > 0 and <= 1 << 16, $"width is {Width}; the range is 1 to {1 << 16}");
         Require(Layers is > 0 and <= 1024, $"layers are {Layers}; the range is 1 to 1024");
@@ -88,7 +93,7 @@ public sealed record ModelConfig
         Require(HeadDim is > 0 and <= 1024, $"head dim is {HeadDim}; the range is 1 to 1024");
         Require(HeadDim % 2 == 0, $"head dim is {HeadDim}; RoPE rotates pairs, so it must be even");
         Require(KvHeads > 0 && Heads % KvHeads == 0, $"{Heads} heads cannot share {KvHeads} kv heads evenly");
-        Require(FeedForward is > 0 and <= 1 << 18, $"feed-forward width is {FeedForward}; the range is 1 to {1 << 18}");
+        Require(FeedForward is > 1 and <= 1 << 18, $"feed-forward width is {FeedForward}; the range is 2 to {1 << 18}");
         Require(float.IsFinite(RopeTheta) && RopeTheta > 1, $"rope theta is {RopeTheta}; it must be above 1");
         Require(NormEpsilon is > 0 and < 1, $"norm epsilon is {NormEpsilon}; the range is 0 to 1");
         return this;

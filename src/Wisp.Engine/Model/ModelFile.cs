@@ -2,7 +2,9 @@ using Wisp.Compute;
 
 namespace Wisp.Model;
 
-/// <summary>A model as one GGUF file: configuration, tokenizer and weights. The weights are float32 in memory.</summary>
+/// <summary>
+/// A model as one GGUF file: configuration, tokenizer and weights. The weights are float32 in memory.
+/// </summary>
 public sealed class ModelFile : IDisposable
 {
     /// <summary>Tensors with this prefix belong to a training checkpoint, not to the model.</summary>
@@ -24,19 +26,23 @@ public sealed class ModelFile : IDisposable
 
     public void Dispose() => Weights.Dispose();
 
-    /// <exception cref="InvalidDataException">Damaged, of another architecture, or with tensors of another shape.</exception>
+    /// <exception cref="InvalidDataException">Damaged, of another architecture, or with tensors of another
+    /// shape.</exception>
     public static ModelFile Open(string path)
     {
         using var gguf = Gguf.Open(path);
-        var map = new ParameterMap(ReadConfig(gguf));
+        var map = MapOf(gguf);
         var tokenizer = ReadTokenizer(gguf);
         if (tokenizer is not null && tokenizer.VocabularySize != map.Config.Vocabulary)
             throw new InvalidDataException(
-                $"{path}: the tokenizer has {tokenizer.VocabularySize} tokens and the embedding {map.Config.Vocabulary} rows.");
+                $"{path}: the tokenizer has {tokenizer.VocabularySize} tokens and the embedding " +
+                $"{map.Config.Vocabulary} rows.");
+        var tensors = Match(gguf, map); // before memory for all that the metadata claims is taken
         var weights = new Parameters(map);
         try
         {
-            ReadTensors(gguf, map, weights);
+            foreach (var (stored, tensor) in tensors)
+                gguf.ReadFloats(stored, weights.Of(tensor));
             return new ModelFile(path, map, weights, tokenizer);
         }
         catch
@@ -46,29 +52,50 @@ public sealed class ModelFile : IDisposable
         }
     }
 
+    private static ParameterMap MapOf(Gguf gguf)
+    {
+        try
+        {
+            return new ParameterMap(ReadConfig(gguf));
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{gguf.Path}: {e.Message}", e);
+        }
+    }
+
     /// <summary>The configuration that a file's metadata and tensors state.</summary>
     public static ModelConfig ReadConfig(Gguf gguf)
     {
         var architecture = Architecture.Named(gguf.GetString("general.architecture"), gguf.Path);
         var a = architecture.Name;
         if (gguf.TryGetString($"{a}.rope.scaling.type", out var scaling) && scaling != "none")
-            throw new InvalidDataException($"{gguf.Path}: RoPE scaling '{scaling}' is not supported; only unscaled RoPE is.");
+            throw new InvalidDataException($"{gguf.Path}: RoPE scaling '{scaling}' is not supported; only unscaled " +
+                "RoPE is.");
         if (gguf.TryGetUInt($"{a}.expert_count", out var experts) && experts > 0)
-            throw new InvalidDataException($"{gguf.Path}: holds a mixture of {experts} experts; only dense models are supported.");
+            throw new InvalidDataException($"{gguf.Path}: holds a mixture of {experts} experts; only dense models " +
+                "are supported.");
 
+        var embedding = gguf.Tensor("token_embd.weight");
+        if (embedding.Shape.Count != 2 || embedding.Shape[1] > int.MaxValue)
+            throw new InvalidDataException(
+                $"{gguf.Path}: tensor {embedding.Name} is ({string.Join(", ", embedding.Shape)}), expected a matrix.");
         int heads = Int($"{a}.attention.head_count"), width = Int($"{a}.embedding_length");
-        var headDim = gguf.Has($"{a}.attention.key_length") ? Int($"{a}.attention.key_length") : width / Math.Max(1, heads);
+        var headDim =
+            gguf.Has($"{a}.attention.key_length") ? Int($"{a}.attention.key_length") : width / Math.Max(1, heads);
         if (gguf.TryGetUInt($"{a}.attention.value_length", out var valueLength) && valueLength != headDim)
-            throw new InvalidDataException($"{gguf.Path}: heads of {headDim} keys and {valueLength} values are not supported.");
+            throw new InvalidDataException($"{gguf.Path}: heads of {headDim} keys and {valueLength} values are not " +
+                "supported.");
         if (gguf.TryGetUInt($"{a}.rope.dimension_count", out var rotated) && rotated != headDim)
             throw new InvalidDataException(
-                $"{gguf.Path}: rotates {rotated} of {headDim} head dimensions; only RoPE on the whole head is supported.");
+                $"{gguf.Path}: rotates {rotated} of {headDim} head dimensions; only RoPE on the whole head is " +
+                "supported.");
         try
         {
             return new ModelConfig
             {
                 Architecture = architecture,
-                Vocabulary = (int)gguf.Tensor("token_embd.weight").Shape[^1],
+                Vocabulary = (int)embedding.Shape[1],
                 Context = Int($"{a}.context_length"),
                 Width = width,
                 Layers = Int($"{a}.block_count"),
@@ -117,8 +144,10 @@ public sealed class ModelFile : IDisposable
         }
     }
 
-    private static void ReadTensors(Gguf gguf, ParameterMap map, Parameters weights)
+    // Which tensor of the file is which of the model, all of them there and of the right shape.
+    private static List<(GgufTensor Stored, ParameterTensor Tensor)> Match(Gguf gguf, ParameterMap map)
     {
+        var pairs = new List<(GgufTensor, ParameterTensor)>();
         var known = map.All.ToDictionary(t => t.Name);
         foreach (var found in gguf.Tensors)
         {
@@ -126,17 +155,21 @@ public sealed class ModelFile : IDisposable
                 continue;
             if (!known.Remove(found.Name, out var tensor))
                 throw new InvalidDataException(
-                    $"{gguf.Path}: holds tensor {found.Name}, which {map.Config.Architecture.Name} does not use here; " +
+                    $"{gguf.Path}: holds tensor {found.Name}, which {map.Config.Architecture.Name} does not use " +
+                    "here; " +
                     "this variant of the architecture is not supported.");
             long[] wanted = tensor.IsMatrix ? [tensor.Columns, tensor.Rows] : [tensor.Columns];
             if (!found.Shape.SequenceEqual(wanted))
                 throw new InvalidDataException(
-                    $"{gguf.Path}: tensor {found.Name} is ({string.Join(", ", found.Shape)}), expected ({string.Join(", ", wanted)}).");
-            gguf.ReadFloats(found, weights.Of(tensor));
+                    $"{gguf.Path}: tensor {found.Name} is ({string.Join(", ", found.Shape)}), expected " +
+                    $"({string.Join(", ", wanted)}).");
+            pairs.Add((found, tensor));
         }
 
         if (known.Count > 0)
-            throw new InvalidDataException($"{gguf.Path}: tensor {known.Keys.First()} is missing ({known.Count} in all).");
+            throw new InvalidDataException($"{gguf.Path}: tensor {known.Keys.First()} is missing ({known.Count} in " +
+                "all).");
+        return pairs;
     }
 
     /// <summary>
@@ -171,7 +204,8 @@ public sealed class ModelFile : IDisposable
         {
             var fits = tensor.IsMatrix && tensor.Columns % type.BlockLength() == 0;
             writer.AddTensor(
-                tensor.Name, tensor.IsMatrix ? [tensor.Columns, tensor.Rows] : [tensor.Columns], fits ? type : DType.F32,
+                tensor.Name, tensor.IsMatrix ? [tensor.Columns, tensor.Rows] : [tensor.Columns],
+                fits ? type : DType.F32,
                 (first, values) => weights.Of(tensor).Slice((int)first, values.Length).CopyTo(values));
         }
 
@@ -179,16 +213,22 @@ public sealed class ModelFile : IDisposable
     }
 
     /// <summary>Adds a tokenizer's metadata; a document begins and ends with the end-of-text token.</summary>
-    public static GgufWriter AddTokenizer(GgufWriter writer, Tokenizer tokenizer) => writer
-        .AddString("tokenizer.ggml.model", "gpt2")
-        .AddString("tokenizer.ggml.pre", tokenizer.Pre)
-        .AddStrings("tokenizer.ggml.tokens", tokenizer.Tokens)
-        .AddInts("tokenizer.ggml.token_type", tokenizer.Types)
-        .AddStrings("tokenizer.ggml.merges", tokenizer.Merges)
-        .AddUInt("tokenizer.ggml.bos_token_id", tokenizer.EndOfText)
-        .AddUInt("tokenizer.ggml.eos_token_id", tokenizer.EndOfText)
-        .AddUInt("tokenizer.ggml.padding_token_id", tokenizer.EndOfText)
-        .AddBool("tokenizer.ggml.add_bos_token", true);
+    public static GgufWriter AddTokenizer(GgufWriter writer, Tokenizer tokenizer)
+    {
+        writer
+            .AddString("tokenizer.ggml.model", "gpt2")
+            .AddString("tokenizer.ggml.pre", tokenizer.Pre)
+            .AddStrings("tokenizer.ggml.tokens", tokenizer.Tokens)
+            .AddInts("tokenizer.ggml.token_type", tokenizer.Types)
+            .AddStrings("tokenizer.ggml.merges", tokenizer.Merges);
+        return tokenizer.EndOfText < 0
+            ? writer.AddBool("tokenizer.ggml.add_bos_token", false)
+            : writer
+                .AddUInt("tokenizer.ggml.bos_token_id", tokenizer.EndOfText)
+                .AddUInt("tokenizer.ggml.eos_token_id", tokenizer.EndOfText)
+                .AddUInt("tokenizer.ggml.padding_token_id", tokenizer.EndOfText)
+                .AddBool("tokenizer.ggml.add_bos_token", true);
+    }
 
     // llama.cpp's llama_ftype: what most of the tensors are.
     private static uint FileType(DType type) => type switch

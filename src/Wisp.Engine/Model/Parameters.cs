@@ -2,7 +2,9 @@ using Wisp.Compute;
 
 namespace Wisp.Model;
 
-/// <summary>A named matrix (Rows, Columns) or vector (Rows = 1) at an offset in the flat memory of all parameters.</summary>
+/// <summary>
+/// A named matrix (Rows, Columns) or vector (Rows = 1) at an offset in the flat memory of all parameters.
+/// </summary>
 public readonly record struct ParameterTensor(string Name, int Rows, int Columns, int Offset)
 {
     public int Length => Rows * Columns;
@@ -10,19 +12,24 @@ public readonly record struct ParameterTensor(string Name, int Rows, int Columns
     public bool IsMatrix => Rows > 1;
 }
 
-/// <summary>The tensors of one block, by their GGUF names; the two norms of queries and keys exist in qwen3 only.</summary>
+/// <summary>
+/// The tensors of one block, by their GGUF names; the two norms of queries and keys exist in qwen3 only.
+/// </summary>
 public sealed record BlockTensors(
     ParameterTensor AttnNorm, ParameterTensor Q, ParameterTensor K, ParameterTensor V, ParameterTensor? QNorm,
     ParameterTensor? KNorm, ParameterTensor O, ParameterTensor FfnNorm, ParameterTensor Gate, ParameterTensor Up,
     ParameterTensor Down)
 {
-    /// <summary>Gate and Up as one (2F, C) matrix: they stand side by side, so that one product computes both.</summary>
-    public ParameterTensor GateUp => Gate with { Name = $"{Gate.Name}+up", Rows = 2 * Gate.Rows };
+    /// <summary>
+    /// Gate and Up as one (2F, C) matrix: they stand side by side, so that one product computes both.
+    /// </summary>
+    public ParameterTensor GateUp { get; } = Gate with { Name = $"{Gate.Name}+up", Rows = 2 * Gate.Rows };
 }
 
 /// <summary>
 /// Where every parameter of a configuration stands in one flat array. What AdamW steps (embedding, head, norms) comes
-/// first and the block matrices, which Muon may step, follow: an optimizer's second moment can then be the shorter array.
+/// first and the block matrices, which Muon may step, follow: an optimizer's second moment can then be the shorter
+/// array.
 /// </summary>
 public sealed class ParameterMap
 {
@@ -33,7 +40,8 @@ public sealed class ParameterMap
         Config = config.Validated();
         if (config.Parameters > int.MaxValue - (1 << 20))
             throw new ArgumentException(
-                $"A model of {config.Parameters:n0} parameters is larger than the {int.MaxValue:n0} that fit one array.");
+                $"A model of {config.Parameters:n0} parameters is larger than the {int.MaxValue:n0} that fit one " +
+                "array.");
 
         int C = config.Width, F = config.FeedForward, queries = config.Heads * config.HeadDim,
             keys = config.KvHeads * config.HeadDim;
@@ -42,8 +50,10 @@ public sealed class ParameterMap
         OutputNorm = Take("output_norm.weight", 1, C);
         var norms = Enumerable.Range(0, config.Layers).Select(l => (
             Attn: Take($"blk.{l}.attn_norm.weight", 1, C), Ffn: Take($"blk.{l}.ffn_norm.weight", 1, C),
-            Q: config.Architecture.QkNorm ? Take($"blk.{l}.attn_q_norm.weight", 1, config.HeadDim) : (ParameterTensor?)null,
-            K: config.Architecture.QkNorm ? Take($"blk.{l}.attn_k_norm.weight", 1, config.HeadDim) : (ParameterTensor?)null))
+            Q: config.Architecture.QkNorm ? Take($"blk.{l}.attn_q_norm.weight", 1, config.HeadDim)
+                : (ParameterTensor?)null,
+            K: config.Architecture.QkNorm ? Take($"blk.{l}.attn_k_norm.weight", 1, config.HeadDim)
+                : (ParameterTensor?)null))
             .ToArray();
         BlockMatricesFrom = Length;
         Blocks = [.. norms.Select((norm, l) => new BlockTensors(
@@ -99,7 +109,8 @@ public sealed class Parameters(ParameterMap map) : IDisposable
 
     /// <summary>
     /// Fresh weights: embedding N(0, 0.02), inner matrices N(0, 1/C), norms 1, and zero for the two projections that
-    /// write to the residual stream, so that every block begins as the identity. The same seed gives the same bits anywhere.
+    /// write to the residual stream, so that every block begins as the identity. The same seed gives the same
+    /// weights, up to the last bit of the platform's logarithm and cosine.
     /// </summary>
     public static Parameters Initialize(ParameterMap map, ulong seed)
     {
@@ -121,23 +132,18 @@ public sealed class Parameters(ParameterMap map) : IDisposable
         return weights;
     }
 
-    /// <summary>SplitMix64 (Steele et al. 2014) and Box-Muller in float64: fixed by arithmetic, not by a library version.</summary>
+    /// <summary>Box-Muller in float64 over <see cref="SplitMix64"/>, which no library version changes.</summary>
     private struct NormalSequence(ulong seed)
     {
-        private ulong _state = seed;
+        private SplitMix64 _random = new(seed);
 
         public void Fill(Span<float> to, float std)
         {
             for (var i = 0; i < to.Length; i++)
-                to[i] = (float)(std * Math.Sqrt(-2 * Math.Log(1 - Uniform())) * Math.Cos(2 * Math.PI * Uniform()));
-        }
-
-        private double Uniform()
-        {
-            var z = _state += 0x9E3779B97F4A7C15;
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-            return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
+            {
+                var radius = std * Math.Sqrt(-2 * Math.Log(1 - _random.NextUnit()));
+                to[i] = (float)(radius * Math.Cos(2 * Math.PI * _random.NextUnit()));
+            }
         }
     }
 }

@@ -38,8 +38,8 @@ public sealed partial class Transformer
     }
 
     /// <summary>
-    /// Forward and backward: adds ∂(scale·Σ nll)/∂w into the gradients and returns Σ nll in nats. Positions with target −1
-    /// contribute neither loss nor gradient; scale is usually 1 : counted targets of the whole step.
+    /// Forward and backward: adds ∂(scale·Σ nll)/∂w into the gradients and returns Σ nll in nats. Positions with target
+    /// −1 contribute neither loss nor gradient; scale is usually 1 : counted targets of the whole step.
     /// </summary>
     public double ForwardBackward(Parameters weights, Parameters gradients, in TokenBatch batch, float scale)
     {
@@ -72,11 +72,13 @@ public sealed partial class Transformer
             Span<float> logits = _logits.Slice(0, n * V), x = _final.Slice(row * C, n * C);
             Gemm.MultiplyPacked(_pool, logits, x, forward, n, V, C, transposeA: false, accumulate: false);
             CrossEntropy.LossAndGradient(
-                _pool, _losses.Slice(row, n), logits, batch.Targets.Slice(row, n), V, scale); // logits are gradients now
+                // Logits are gradients now.
+                _pool, _losses.Slice(row, n), logits, batch.Targets.Slice(row, n), V, scale);
             Gemm.MultiplyPacked(
                 _pool, dFinal.Slice(row * C, n * C), logits, backward, n, C, V, transposeA: false, accumulate: false);
             Gemm.Multiply(
-                _pool, gradients.Of(_map.Head), logits, x, V, C, n, transposeA: true, transposeB: false, accumulate: true);
+                _pool, gradients.Of(_map.Head), logits, x, V, C, n, transposeA: true, transposeB: false,
+                accumulate: true);
         }
 
         return Sum(_losses.Slice(0, batch.Rows));

@@ -4,13 +4,15 @@ using static Wisp.Model.Activations;
 namespace Wisp.Model;
 
 /// <summary>
-/// The decoder, forward and backward: what trains, what scores text, and what writes it token by token. Vaswani et al. 2017 with
-/// pre-norm RMSNorm, rotary positions, grouped queries and SwiGLU:
+/// The decoder, forward and backward: what trains, what scores text, and what writes it token by token. Vaswani et al.
+/// 2017 with pre-norm RMSNorm, rotary positions, grouped queries and SwiGLU:
 ///   m = x + Wo·attention(rope(norm(Wq·n)), rope(norm(Wk·n)), Wv·n),  n = norm(x)
 ///   y = m + Wdown·(silu(Wgate·f) ⊙ Wup·f),                           f = norm(m)
 /// and logits = Whead·norm(x_L), of which only <see cref="LossRows"/> rows exist at a time.
 /// </summary>
-/// <remarks>Weights are (out, in) row-major. All memory is taken by the constructor; a step allocates nothing.</remarks>
+/// <remarks>
+/// Weights are (out, in) row-major. All memory is taken by the constructor; a step allocates nothing.
+/// </remarks>
 public sealed partial class Transformer : IDisposable
 {
     /// <summary>
@@ -30,7 +32,8 @@ public sealed partial class Transformer : IDisposable
 
     /// <param name="maxRows">The largest N = B·T of a batch.</param>
     /// <param name="train">Whether backward passes will be asked for: activations of all layers are then kept.</param>
-    /// <param name="cacheRows">Room for the keys and values of one sequence, where <see cref="Continue"/> is used.</param>
+    /// <param name="cacheRows">Room for the keys and values of one sequence, where <see cref="Continue"/> is
+    /// used.</param>
     public Transformer(ParameterMap map, WorkerPool pool, int maxRows, bool train, int cacheRows = 0)
     {
         (_map, _config, _pool, _maxRows) = (map, map.Config, pool, maxRows);
@@ -59,8 +62,8 @@ public sealed partial class Transformer : IDisposable
     }
 
     /// <summary>
-    /// The logits, (V), that follow one sequence's next tokens, given that the <paramref name="past"/> tokens before them
-    /// went through earlier calls: their keys and values are still in the cache.
+    /// The logits, (V), that follow one sequence's next tokens, given that the <paramref name="past"/> tokens before
+    /// them went through earlier calls: their keys and values are still in the cache.
     /// </summary>
     public ReadOnlySpan<float> Continue(
         Parameters weights, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> positions, int past)
@@ -84,7 +87,8 @@ public sealed partial class Transformer : IDisposable
             var n = Math.Min(LossRows, batch.Rows - row);
             var logits = _logits.Slice(0, n * V);
             Gemm.MultiplyPacked(
-                _pool, logits, _final.Slice(row * C, n * C), _packedHead.Span, n, V, C, transposeA: false, accumulate: false);
+                _pool, logits, _final.Slice(row * C, n * C), _packedHead.Span, n, V, C, transposeA: false,
+                accumulate: false);
             CrossEntropy.Loss(_pool, _losses.Slice(row, n), logits, batch.Targets.Slice(row, n), V);
         }
 
@@ -104,7 +108,8 @@ public sealed partial class Transformer : IDisposable
     {
         if (batch.Rows > _maxRows || past + batch.T > _config.Context)
             throw new ArgumentException(
-                $"A batch of {batch.B} x {batch.T} after {past} tokens does not fit {_maxRows} rows and a context of {_config.Context}.");
+                $"A batch of {batch.B} x {batch.T} after {past} tokens does not fit {_maxRows} rows and a context of " +
+                $"{_config.Context}.");
         foreach (var token in batch.Tokens)
             if ((uint)token >= (uint)_config.Vocabulary)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {_config.Vocabulary}.");
@@ -148,7 +153,8 @@ public sealed partial class Transformer : IDisposable
         Rope.Forward(_pool, q, batch.Positions, _rope, H, _config.Architecture.Rope);
         Rope.Forward(_pool, k, batch.Positions, _rope, K, _config.Architecture.Rope);
         Attention.Forward(
-            _pool, mixed, _acts.Of(Slot.LogSumExp, l, n * H), q, _acts.Keys(l, 0, past + n), _acts.Values(l, 0, past + n),
+            _pool, mixed, _acts.Of(Slot.LogSumExp, l, n * H), q, _acts.Keys(l, 0, past + n),
+            _acts.Values(l, 0, past + n),
             batch.DocumentStarts, new AttentionShape(batch.B, batch.T, past + batch.T, H, K, D));
         VectorOps.Copy(_pool, mid, x);
         Linear(mid, mixed, weights, block.O, n, accumulate: true);

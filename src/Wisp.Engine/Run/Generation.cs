@@ -6,29 +6,31 @@ namespace Wisp.Run;
 public static class Generation
 {
     /// <summary>
-    /// Feeds the prompt and yields up to <paramref name="count"/> sampled tokens; an end-of-text token ends the text and is
-    /// not yielded. The prompt must not be empty: a document begins with the end-of-text token of the one before.
+    /// Feeds the prompt and yields up to <paramref name="count"/> sampled tokens; an end-of-text token ends the text
+    /// and is not yielded. The prompt must not be empty: a document begins with the end-of-text token of the one
+    /// before.
     /// </summary>
     public static IEnumerable<int> Tokens(
         Session session, Sampler sampler, IReadOnlyList<int> prompt, int count, int endOfText)
     {
-        var history = new List<int>(prompt);
-        var next = Pick(session, sampler, history, history.Count);
+        // An array with its length, because the sampler reads a span and a list has none to give.
+        int[] history = [.. prompt];
+        var length = history.Length;
+        var next = Pick(session, sampler, history, length, unread: length);
         for (var i = 0; i < count && next != endOfText; i++)
         {
             yield return next;
-            history.Add(next);
+            if (length == history.Length)
+                Array.Resize(ref history, 2 * length);
+            history[length++] = next;
             if (i + 1 < count)
-                next = Pick(session, sampler, history, 1);
+                next = Pick(session, sampler, history, length, unread: 1);
         }
     }
 
     // Feeds the last tokens of the history and picks what follows.
-    private static int Pick(Session session, Sampler sampler, List<int> history, int unread)
-    {
-        var tokens = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(history);
-        return sampler.Pick(session.Feed(tokens[^unread..]), tokens);
-    }
+    private static int Pick(Session session, Sampler sampler, int[] history, int length, int unread) =>
+        sampler.Pick(session.Feed(history.AsSpan(length - unread, unread)), history.AsSpan(0, length));
 
     /// <summary>The tokens of a prompt as our models read it: the beginning of a document, then the text.</summary>
     public static List<int> Prompt(Tokenizer tokenizer, string text)

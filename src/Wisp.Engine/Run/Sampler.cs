@@ -1,3 +1,5 @@
+using Wisp.Compute;
+
 namespace Wisp.Run;
 
 /// <summary>

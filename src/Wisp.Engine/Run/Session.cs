@@ -4,8 +4,9 @@ using Wisp.Model;
 namespace Wisp.Run;
 
 /// <summary>
-/// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs one
-/// pass over the weights. When the context is full the older half of it is forgotten and the newer half is read again.
+/// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs
+/// one pass over the weights. When the context is full the older half of it is forgotten and the newer half is read
+/// again.
 /// </summary>
 public sealed class Session : IDisposable
 {

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
+using Wisp.Compute;
 
 namespace Wisp.Train.Data;
 
@@ -194,14 +195,8 @@ public sealed class Dedupe
         return hash;
     }
 
-    /// <summary>The finaliser of SplitMix64: every bit of the result depends on every bit of the input.</summary>
-    private static ulong Mix(ulong z)
-    {
-        z += 0x9E3779B97F4A7C15; // so that 0 does not stay 0
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
-    }
+    /// <summary>Every bit of the result depends on every bit of the input, and 0 does not stay 0.</summary>
+    private static ulong Mix(ulong z) => new SplitMix64(z).Next();
 
     private static bool IsWordByte(byte b) => b >= 0x80 || char.IsAsciiLetterOrDigit((char)b);
 

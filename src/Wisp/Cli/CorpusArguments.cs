@@ -14,7 +14,8 @@ internal sealed class CorpusArguments
 
     private readonly Option<string> _field = new("--field")
     {
-        Description = "The JSON field that holds the text of a .jsonl line", DefaultValueFactory = _ => "text", HelpName = "NAME",
+        Description = "The JSON field that holds the text of a .jsonl line", DefaultValueFactory = _ => "text",
+        HelpName = "NAME",
     };
 
     private readonly Option<string> _licence = new("--licence")
@@ -24,13 +25,15 @@ internal sealed class CorpusArguments
 
     private readonly Option<string> _clean = new("--clean")
     {
-        Description = "none, or books: unwrap lines, drop what publishers and transcribers added, filter slurs, cut at chapters",
+        Description =
+            "none, or books: unwrap lines, drop what publishers and transcribers added, filter slurs, cut at chapters",
         DefaultValueFactory = _ => "none", HelpName = "KIND",
     };
 
     private readonly Option<string> _invalid = new("--invalid-utf8")
     {
-        Description = "What to do with text that is not UTF-8: refuse, replace or skip", DefaultValueFactory = _ => "refuse", HelpName = "HOW",
+        Description = "What to do with text that is not UTF-8: refuse, replace or skip",
+        DefaultValueFactory = _ => "refuse", HelpName = "HOW",
     };
 
     private readonly Option<double> _heldOut = new("--held-out")

@@ -13,12 +13,15 @@ internal static class CorpusReport
     {
         var summary = corpus.Summary;
         console.Profile.Out.Writer.WriteLine(
-            $"corpus: {Human.Count(summary.Files)} files, {Human.Count(summary.DocumentsRead)} documents, {Human.Bytes(summary.BytesRead)}");
+            $"corpus: {Human.Count(summary.Files)} files, {Human.Count(summary.DocumentsRead)} documents, " +
+            $"{Human.Bytes(summary.BytesRead)}");
         foreach (var entry in summary.Skipped.Entries.Concat(summary.Dropped.Entries).OrderByDescending(e => e.Count))
         {
             var bytes = entry.Bytes > 0 ? $", {Human.Bytes(entry.Bytes)}" : "";
-            var names = entry.Names.Count > 0 && entry.Count <= NamesShown ? $" ({string.Join("; ", entry.Names)})" : "";
-            console.Profile.Out.Writer.WriteLine(Terminal.Clean($"  left out, {entry.Reason}: {Human.Count(entry.Count)}{bytes}{names}"));
+            var names =
+                entry.Names.Count > 0 && entry.Count <= NamesShown ? $" ({string.Join("; ", entry.Names)})" : "";
+            console.Profile.Out.Writer.WriteLine(Terminal.Clean($"  left out, {entry.Reason}: " +
+                $"{Human.Count(entry.Count)}{bytes}{names}"));
         }
 
         console.Profile.Out.Writer.WriteLine(

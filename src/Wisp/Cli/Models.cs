@@ -37,5 +37,6 @@ internal static class Models
             .SelectMany(name => folders.Select(f => Path.Combine(f, name)))
             .FirstOrDefault(File.Exists)
         ?? throw new UserException(
-            "There is no default model. Name one with -m FILE, or train one: wisp train pretrain --data FOLDER --minutes 10");
+            "There is no default model. Name one with -m FILE, or train one: wisp train pretrain --data FOLDER " +
+            "--minutes 10");
 }

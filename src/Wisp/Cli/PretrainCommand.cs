@@ -23,7 +23,8 @@ internal static class PretrainCommand
         return command;
     }
 
-    private static int Run(ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options, CancellationToken cancel)
+    private static int Run(ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options,
+        CancellationToken cancel)
     {
         var console = Terminal.On(parse.InvocationConfiguration.Output);
         var write = console.Profile.Out.Writer;
@@ -47,13 +48,15 @@ internal static class PretrainCommand
         var habits = options.Habits(parse, peak, folder);
         using var run = new PretrainRun(
             folder, plan, habits,
-            new PretrainRun.Corpus(text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, () => TextOf(text.Tokens.HeldOut, text.Tokenizer)),
+            new PretrainRun.Corpus(text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer,
+                () => TextOf(text.Tokens.HeldOut, text.Tokenizer)),
             pool, TimeProvider.System);
         if (run.Step > 0)
             write.WriteLine($"  {"resumed at",-18} step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}");
 
         bool finished;
-        using (var display = new TrainDisplay(console, plan.Steps, plan.Config().TrainingFlopPerToken, peak, TimeProvider.System))
+        using (var display = new TrainDisplay(console, plan.Steps, plan.Config().TrainingFlopPerToken, peak,
+            TimeProvider.System))
         {
             finished = run.Run(
                 record =>
@@ -71,14 +74,16 @@ internal static class PretrainCommand
 
         if (!finished)
         {
-            write.WriteLine($"Saved at step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}. Go on with: wisp train pretrain --resume {folder}");
+            write.WriteLine($"Saved at step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}. Go on with: wisp " +
+                $"train pretrain --resume {folder}");
             throw new OperationCanceledException(cancel);
         }
 
         RunReport report;
         using (var line = new ProgressLine(console, TimeProvider.System))
             report = run.Finish(line.Report, cancel);
-        write.WriteLine($"held-out text: {report.FinalBitsPerByte:0.0000} bits a byte; {report.TextToWeights:0.0} bytes of text for a byte of weights");
+        write.WriteLine($"held-out text: {report.FinalBitsPerByte:0.0000} bits a byte; {report.TextToWeights:0.0} " +
+            "bytes of text for a byte of weights");
         foreach (var row in report.Compression.Where(row => row.BitsPerByte is not null))
             write.WriteLine($"  {row.Name,-20} {row.BitsPerByte:0.000} bits a byte");
         write.WriteLine($"model:  {run.ModelPath} ({Human.Bytes(report.WeightsBytes)})");
@@ -94,7 +99,8 @@ internal static class PretrainCommand
     }
 
     private static TrainingText Prepare(
-        IAnsiConsole console, ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options, string folder,
+        IAnsiConsole console, ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options,
+        string folder,
         CancellationToken cancel)
     {
         if (File.Exists(Path.Combine(folder, Checkpoint.FileName)))
@@ -133,18 +139,22 @@ internal static class PretrainCommand
             return new TrainingText(tokens, tokenizer, plan);
         tokens.Dispose();
         throw new UserException(
-            $"{folder}: its token files are not those the run began with (manifest {tokens.Manifest.Hash[..12]}, expected {plan.DataHash[..12]}). Put the old ones back.");
+            $"{folder}: its token files are not those the run began with (manifest {tokens.Manifest.Hash[..12]}, " +
+            $"expected {plan.DataHash[..12]}). Put the old ones back.");
     }
 
     // The count is fixed here and stored with the plan: a resumed run does the same steps, whatever speed it goes at.
     private static PretrainPlan Measured(
-        IAnsiConsole console, PretrainPlan plan, double minutes, TrainingText text, WorkerPool pool, CancellationToken cancel)
+        IAnsiConsole console, PretrainPlan plan, double minutes, TrainingText text, WorkerPool pool,
+        CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         using var line = new ProgressLine(console, TimeProvider.System);
         line.Report("measuring the speed of a step", 0, 0);
-        using var trial = new Pretrain(plan with { Steps = 1000 }, text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, pool);
-        var seconds = trial.MeasureSecondsPerStep(TimeSpan.FromSeconds(Math.Clamp(minutes * 3, 1, 15)), TimeProvider.System);
+        using var trial =
+            new Pretrain(plan with { Steps = 1000 }, text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, pool);
+        var seconds =
+            trial.MeasureSecondsPerStep(TimeSpan.FromSeconds(Math.Clamp(minutes * 3, 1, 15)), TimeProvider.System);
 
         // A twentieth goes to evaluations, samples and checkpoints.
         return plan with { Steps = Math.Max(1, (int)(minutes * 60 * 0.95 / seconds)) };

@@ -11,10 +11,18 @@ internal static class RunCommand
 {
     public static Command Create()
     {
-        var command = new Verb("run", "Continue a text", "Use", "wisp run -p \"The little fox\" -n 60", "wisp run -m runs/books/model.gguf -p \"Once\" -t 0");
+        var command = new Verb("run", "Continue a text", "Use", "wisp run -p \"The little fox\" -n 60",
+            "wisp run -m runs/books/model.gguf -p \"Once\" -t 0");
         var model = Models.Option();
-        var prompt = new Option<string>("--prompt", "-p") { Description = "The text to continue; - reads standard input", HelpName = "TEXT", DefaultValueFactory = _ => "" };
-        var count = new Option<int>("--tokens", "-n") { Description = "Tokens to write at most", HelpName = "N", DefaultValueFactory = _ => 256 };
+        var prompt = new Option<string>("--prompt", "-p")
+        {
+            Description = "The text to continue; - reads standard input", HelpName = "TEXT",
+            DefaultValueFactory = _ => "",
+        };
+        var count = new Option<int>("--tokens", "-n")
+        {
+            Description = "Tokens to write at most", HelpName = "N", DefaultValueFactory = _ => 256,
+        };
         var threads = new Option<int>("--threads") { Description = "Threads; 0 means all cores", HelpName = "N" };
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Only the text: no seed, no speed" };
         foreach (var option in (Option[])[model, prompt, count, threads, quiet])
@@ -31,10 +39,17 @@ internal static class RunCommand
 
     public static Command CreateDream()
     {
-        var command = new Verb("dream", "Let the model write whole documents from nothing", "Use", "wisp dream", "wisp dream -m runs/books/model.gguf --documents 3");
+        var command = new Verb("dream", "Let the model write whole documents from nothing", "Use", "wisp dream",
+            "wisp dream -m runs/books/model.gguf --documents 3");
         var model = Models.Option();
-        var count = new Option<int>("--tokens", "-n") { Description = "Tokens of a document at most", HelpName = "N", DefaultValueFactory = _ => 1000 };
-        var documents = new Option<int>("--documents") { Description = "Documents to write", HelpName = "N", DefaultValueFactory = _ => 1 };
+        var count = new Option<int>("--tokens", "-n")
+        {
+            Description = "Tokens of a document at most", HelpName = "N", DefaultValueFactory = _ => 1000,
+        };
+        var documents = new Option<int>("--documents")
+        {
+            Description = "Documents to write", HelpName = "N", DefaultValueFactory = _ => 1,
+        };
         var threads = new Option<int>("--threads") { Description = "Threads; 0 means all cores", HelpName = "N" };
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Only the text: no seed, no speed" };
         foreach (var option in (Option[])[model, count, documents, threads, quiet])
@@ -112,8 +127,10 @@ internal static class RunCommand
                 var seconds = Stopwatch.GetElapsedTime(first).TotalSeconds;
                 var seed = _sampling.Temperature == 0 ? "argmax" : $"seed {_seed}";
                 _error.WriteLine(
-                    $"[{seed}; {ids.Count} tokens read in {Stopwatch.GetElapsedTime(begin, first).TotalMilliseconds:0} ms; " +
-                    $"{written} written{(written > 1 ? $", {(written - 1) / Math.Max(seconds, 1e-9):0} a second" : "")}]");
+                    $"[{seed}; {ids.Count} tokens read in " +
+                    $"{Stopwatch.GetElapsedTime(begin, first).TotalMilliseconds:0} ms; " +
+                    $"{written} " +
+                    $"written{(written > 1 ? $", {(written - 1) / Math.Max(seconds, 1e-9):0} a second" : "")}]");
             }
 
             _seed++; // the next document is another one

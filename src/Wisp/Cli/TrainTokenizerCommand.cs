@@ -13,11 +13,13 @@ internal static class TrainTokenizerCommand
     public static Command Create()
     {
         var command = new Verb(
-            "tokenizer", "Learn a vocabulary from text", "Train", "wisp train tokenizer --data books/ --vocab 4096 --out tokenizer.gguf");
+            "tokenizer", "Learn a vocabulary from text", "Train",
+            "wisp train tokenizer --data books/ --vocab 4096 --out tokenizer.gguf");
         var corpus = new CorpusArguments(command);
         var size = new Option<int>("--vocab")
         {
-            Description = "Tokens, 512 to 65536, special ones included", DefaultValueFactory = _ => 4096, HelpName = "N",
+            Description = "Tokens, 512 to 65536, special ones included", DefaultValueFactory = _ => 4096,
+            HelpName = "N",
         };
         var file = new Option<string>("--out", "-o")
         {
@@ -54,7 +56,8 @@ internal static class TrainTokenizerCommand
         }
 
         console.Profile.Out.Writer.WriteLine(
-            $"{path}: {Human.Count(tokenizer.VocabularySize)} tokens, {(double)bytes / Math.Max(1, tokens):0.00} bytes a token on held-out text");
+            $"{path}: {Human.Count(tokenizer.VocabularySize)} tokens, {(double)bytes / Math.Max(1, tokens):0.00} " +
+            "bytes a token on held-out text");
         return 0;
     }
 

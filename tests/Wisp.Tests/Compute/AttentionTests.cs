@@ -38,7 +38,8 @@ public class AttentionTests
 
         float[] dq = new float[q.Length], dk = new float[k.Length], dv = new float[v.Length];
         Attention.Backward(pool, dq, dk, dv, dO, o, lse, q, k, v, starts, shape);
-        // Score gradients are differences of numbers of size |dO·v|, about √D: with one key they cancel to nothing at all.
+        // Score gradients are differences of numbers of size |dO·v|, about √D: with one key they cancel to nothing at
+        // all.
         foreach (var (expected, actual) in new[] { (twin.Dq, dq), (twin.Dk, dk) })
             for (var i = 0; i < actual.Length; i++)
                 Assert.Equal(expected[i], actual[i], 4 * Tolerance * Math.Max(Math.Sqrt(D), expected.Max(Math.Abs)));

@@ -7,7 +7,8 @@ public class GemmTests
     // Sizes on both sides of the tile (8 x 48 or 6 x 16), of a row block (128) and of the depth of a block (384).
     public static TheoryData<int, int, int> Sizes => new()
     {
-        { 1, 1, 1 }, { 7, 1, 16 }, { 1, 65, 7 }, { 8, 48, 64 }, { 9, 49, 65 }, { 64, 257, 3 }, { 257, 16, 385 }, { 130, 100, 800 },
+        { 1, 1, 1 }, { 7, 1, 16 }, { 1, 65, 7 }, { 8, 48, 64 }, { 9, 49, 65 }, { 64, 257, 3 }, { 257, 16, 385 },
+        { 130, 100, 800 },
     };
 
     [Theory, MemberData(nameof(Sizes))]
@@ -28,8 +29,10 @@ public class GemmTests
                 var c = start.ToArray();
                 Gemm.Multiply(pool, c, a, b, M, N, K, transposeA, transposeB, accumulate);
 
-                // K products of normals: the sum has size about √K and gathers K roundings of that size at the very worst.
-                Check.Close(expected, c, 2 * Math.Sqrt(K + 1) * Check.Eps, $"{M}x{N}x{K} {transposeA} {transposeB} {accumulate}");
+                // K products of normals: the sum has size about √K and gathers K roundings of that size at the very
+                // worst.
+                Check.Close(expected, c, 2 * Math.Sqrt(K + 1) * Check.Eps,
+                    $"{M}x{N}x{K} {transposeA} {transposeB} {accumulate}");
             }
     }
 
@@ -54,10 +57,13 @@ public class GemmTests
     {
         using var pool = new WorkerPool(1);
         Assert.Throws<ArgumentException>(() => Gemm.Multiply(
-            pool, new float[3], new float[4], new float[4], 2, 2, 2, transposeA: false, transposeB: false, accumulate: false));
+            pool, new float[3], new float[4], new float[4], 2, 2, 2, transposeA: false, transposeB: false,
+            accumulate: false));
         Assert.Throws<ArgumentException>(() => Gemm.Multiply(
-            pool, new float[4], new float[3], new float[4], 2, 2, 2, transposeA: false, transposeB: false, accumulate: false));
+            pool, new float[4], new float[3], new float[4], 2, 2, 2, transposeA: false, transposeB: false,
+            accumulate: false));
         Assert.Throws<ArgumentException>(() => Gemm.Multiply(
-            pool, new float[4], new float[4], new float[3], 2, 2, 2, transposeA: false, transposeB: false, accumulate: false));
+            pool, new float[4], new float[4], new float[3], 2, 2, 2, transposeA: false, transposeB: false,
+            accumulate: false));
     }
 }

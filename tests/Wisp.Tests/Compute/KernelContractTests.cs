@@ -19,7 +19,8 @@ public class KernelContractTests
         public double Squares;
 
         public byte[] Bytes => [.. MemoryMarshal.AsBytes<double>([Squares]), .. ((float[][])
-            [X, Y, Z, Wide, Gain, R, Heads, DGain, Table]).SelectMany(x => MemoryMarshal.AsBytes(x.AsSpan()).ToArray())];
+            [X, Y, Z, Wide, Gain, R, Heads, DGain, Table]).SelectMany(x =>
+                MemoryMarshal.AsBytes(x.AsSpan()).ToArray())];
     }
 
     private static readonly Dictionary<string, Action<WorkerPool, Arrays>> s_kernels = new()

@@ -13,11 +13,13 @@ public class MuonTests
         using var pool = new WorkerPool(2);
         int rows = golden.Shape($"{which}.param0")[0], columns = golden.Shape($"{which}.param0")[1], n = rows * columns;
         float[] p = golden.Floats($"{which}.param0"), grads = golden.Floats($"{which}.grads"),
-            momentum = golden.Floats($"{which}.momentum"), expected = golden.Floats($"{which}.params_f64"), buf = new float[n];
+            momentum = golden.Floats($"{which}.momentum"), expected = golden.Floats($"{which}.params_f64"),
+                buf = new float[n];
         using var muon = new Muon(n, Math.Min(rows, columns));
         for (var step = 0; step < 5; step++)
         {
-            muon.Step(pool, p, buf, grads.AsSpan(step * n, n), rows, columns, lr: 0.02f, momentum: 0.95f, weightDecay: 0f);
+            muon.Step(pool, p, buf, grads.AsSpan(step * n, n), rows, columns, lr: 0.02f, momentum: 0.95f,
+                weightDecay: 0f);
             for (var i = 0; i < n; i++)
             {
                 Assert.Equal(momentum[(step * n) + i], buf[i], 1e-6f);
@@ -35,10 +37,12 @@ public class MuonTests
         using var muon = new Muon(p.Length, columns);
         muon.Step(pool, p, buf, g, rows, columns, lr: 1f, momentum: 0.95f, weightDecay: 0f);
 
-        // p = -√(rows/columns)·X from zero, and the columns of X have length between 0.68 and 1.13 (the quintic's range).
+        // p = -√(rows/columns)·X from zero, and the columns of X have length between 0.68 and 1.13 (the quintic's
+        // range).
         for (var c = 0; c < columns; c++)
         {
-            var length = Math.Sqrt(Enumerable.Range(0, rows).Sum(r => Math.Pow(p[(r * columns) + c], 2)) * columns / rows);
+            var length =
+                Math.Sqrt(Enumerable.Range(0, rows).Sum(r => Math.Pow(p[(r * columns) + c], 2)) * columns / rows);
             Assert.InRange(length, 0.65, 1.2);
         }
 

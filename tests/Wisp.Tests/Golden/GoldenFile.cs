@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Wisp.Tests.Golden;
 
-/// <summary>One safetensors file of oracle values (F32 and I32 only), found under ../shared/golden beside the checkout.</summary>
+/// <summary>
+/// One safetensors file of oracle values (F32 and I32 only), found under ../shared/golden beside the checkout.
+/// </summary>
 internal sealed class GoldenFile
 {
     private readonly Dictionary<string, (string Type, int[] Shape, int From, int To)> _tensors = [];

@@ -5,8 +5,8 @@ using Wisp.Tests.Golden;
 namespace Wisp.Tests.Model;
 
 /// <summary>
-/// Logits, loss and the gradient of every weight against libtorch's float64 autograd. Tolerances are the golden README's:
-/// ten times the error of the same graph in float32, at least 1e-5.
+/// Logits, loss and the gradient of every weight against libtorch's float64 autograd. Tolerances are the golden
+/// README's: ten times the error of the same graph in float32, at least 1e-5.
 /// </summary>
 public class TransformerGoldenTests
 {

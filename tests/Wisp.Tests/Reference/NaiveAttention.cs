@@ -10,7 +10,8 @@ internal static class NaiveAttention
     public static Result Run(double[] q, double[] k, double[] v, double[] dO, int[] starts, AttentionShape s)
     {
         var r = new Result(
-            new double[q.Length], new double[s.B * s.H * s.Tq], new double[q.Length], new double[k.Length], new double[v.Length]);
+            new double[q.Length], new double[s.B * s.H * s.Tq], new double[q.Length], new double[k.Length],
+            new double[v.Length]);
         var scale = 1 / Math.Sqrt(s.D);
         for (var b = 0; b < s.B; b++)
             for (var h = 0; h < s.H; h++)

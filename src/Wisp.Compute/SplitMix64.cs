@@ -1,4 +1,4 @@
-namespace Wisp.Run;
+namespace Wisp.Compute;
 
 /// <summary>
 /// A small random generator that is part of the file formats' promise: the same seed gives the same numbers on every

@@ -1,6 +1,6 @@
-using Wisp.Run;
+using Wisp.Compute;
 
-namespace Wisp.Tests.Run;
+namespace Wisp.Tests.Compute;
 
 public class SplitMix64Tests
 {
