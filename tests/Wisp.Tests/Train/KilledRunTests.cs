@@ -116,7 +116,8 @@ public sealed class KilledRunTests : IDisposable
             return 0;
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var file = new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             using var reader = new StreamReader(file);
             return Regex.Count(reader.ReadToEnd(), "\"kind\":\"step\"");
         }

@@ -32,8 +32,12 @@ public static partial class TextCleaner
             if (options.AsBooks && !IsMostlyText(chapter))
                 dropped.Add("hardly any running text", source, chapter.Length);
             else
-                documents.Add(document with { Source = source, Text = Encoding.UTF8.GetBytes(chapter),
-                    Origin = document.Origin });
+                documents.Add(document with
+                {
+                    Source = source,
+                    Text = Encoding.UTF8.GetBytes(chapter),
+                    Origin = document.Origin
+                });
         }
 
         return documents;

@@ -241,7 +241,8 @@ public sealed class CorpusReaderTests : IDisposable
         {
             foreach (var (name, content) in files)
                 tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile,
-                    name) { DataStream = new MemoryStream(content) });
+                    name)
+                { DataStream = new MemoryStream(content) });
         }
 
         return stream.ToArray();

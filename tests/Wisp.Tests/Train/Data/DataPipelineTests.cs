@@ -193,7 +193,8 @@ public sealed class DataPipelineTests : IDisposable
         using var tar = new TarWriter(packed, TarEntryFormat.Pax);
         for (var i = 80; i < 100; i++)
             tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile,
-                $"more/{i}.txt") { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(Story(i))) });
+                $"more/{i}.txt")
+            { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(Story(i))) });
     }
 
     /// <summary>About 2 KB of made-up words in paragraphs, different for every seed.</summary>
