@@ -29,7 +29,9 @@ public class ModelConfigTests
     {
         var config = s_config with
         {
-            Architecture = Architecture.Named(architecture, "test"), TiedHead = tied, KvHeads = kvHeads,
+            Architecture = Architecture.Named(architecture, "test"),
+            TiedHead = tied,
+            KvHeads = kvHeads,
         };
         var map = new ParameterMap(config);
         Assert.Equal(config.Parameters, map.All.Sum(t => (long)t.Length));

@@ -36,8 +36,14 @@ public sealed class ModelFileTests : IDisposable
     public void Rows_that_do_not_fill_blocks_stay_F32()
     {
         // C = 40 fills no Q8_0 block of 32 and F = 64 does, so that only ffn_down has rows of whole blocks.
-        var config = TinyModel.Config(Architecture.Qwen3) with { Width = 40, Heads = 3, KvHeads = 1, HeadDim = 10,
-            FeedForward = 64 };
+        var config = TinyModel.Config(Architecture.Qwen3) with
+        {
+            Width = 40,
+            Heads = 3,
+            KvHeads = 1,
+            HeadDim = 10,
+            FeedForward = 64
+        };
         using var weights = TinyModel.Weights(config);
         ModelFile.Writer(weights, null, DType.Q8_0, "odd").Write(_folder["m.gguf"]);
         using (var gguf = Gguf.Open(_folder["m.gguf"]))

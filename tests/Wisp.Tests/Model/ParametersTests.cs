@@ -7,7 +7,11 @@ public class ParametersTests
 {
     private static readonly ModelConfig s_odd = TinyModel.Config(Architecture.Qwen3) with
     {
-        Width = 15, Heads = 3, KvHeads = 1, HeadDim = 2, FeedForward = 7,
+        Width = 15,
+        Heads = 3,
+        KvHeads = 1,
+        HeadDim = 2,
+        FeedForward = 7,
     };
 
     [Theory]

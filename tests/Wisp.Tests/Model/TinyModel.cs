@@ -8,7 +8,7 @@ internal static class TinyModel
     public static ModelConfig Config(Architecture architecture, bool tied = false, int context = 64) => new()
     {
         Architecture = architecture, Vocabulary = 281, Context = context, Width = 64, Layers = 2, Heads = 4,
-            KvHeads = 2,
+        KvHeads = 2,
         HeadDim = 32, FeedForward = 96, TiedHead = tied, RopeTheta = 50_000f, NormEpsilon = 1e-5f,
     };
 

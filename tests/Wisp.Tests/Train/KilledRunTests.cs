@@ -114,9 +114,17 @@ public sealed class KilledRunTests : IDisposable
         var path = _folder[$"{folder}/{RunLog.FileName}"];
         if (!File.Exists(path))
             return 0;
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        using var reader = new StreamReader(file);
-        return Regex.Count(reader.ReadToEnd(), "\"kind\":\"step\"");
+        try
+        {
+            using var file = new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var reader = new StreamReader(file);
+            return Regex.Count(reader.ReadToEnd(), "\"kind\":\"step\"");
+        }
+        catch (IOException)
+        {
+            return 0; // just being rewritten by a resumed run, under an exclusive lock
+        }
     }
 
     // Begins the run, or goes on with it where there is a checkpoint: what a person would type.
