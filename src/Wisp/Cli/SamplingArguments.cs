@@ -39,11 +39,8 @@ internal sealed class SamplingArguments
         Description = "The same seed writes the same text; random without it", HelpName = "N",
     };
 
-    public SamplingArguments(Command command)
-    {
-        foreach (var option in (Option[])[_temperature, _topK, _topP, _minP, _repeat, _seed])
-            command.Add(option);
-    }
+    public SamplingArguments(Verb command) =>
+        command.Add("Choice of tokens", _temperature, _topK, _topP, _minP, _repeat, _seed);
 
     public Sampling Read(ParseResult parse)
     {

@@ -36,9 +36,14 @@ internal static class TrainTokenizerCommand
     private static int Run(
         IAnsiConsole console, PipelineOptions options, int size, string path, int threads, CancellationToken cancel)
     {
-        PreparedCorpus corpus;
-        using (var line = new ProgressLine(console, TimeProvider.System))
-            corpus = DataPipeline.Prepare(options, p => line.Report(p.Step, p.Bytes, p.Of));
+        if (size is < Tokenizer.MinVocabularySize or > Tokenizer.MaxVocabularySize)
+            throw new UserException(
+                $"--vocab is {size}; the range is {Tokenizer.MinVocabularySize} to {Human.Count(Tokenizer.MaxVocabularySize)}.");
+        // Before the long work, not after it.
+        if (path.Length == 0 || Directory.Exists(path))
+            throw new UserException($"'{path}': is {(path.Length == 0 ? "no name" : "a folder")}, and --out names a file.");
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var corpus = CorpusReport.Prepare(console, options, cancel);
         CorpusReport.Write(console, corpus);
         var tokenizer = Train(console, corpus, size, threads, cancel);
         TokenizerFile.Write(path, tokenizer);
@@ -48,6 +53,7 @@ internal static class TrainTokenizerCommand
         var ids = new List<int>();
         foreach (var document in corpus.HeldOut)
         {
+            cancel.ThrowIfCancellationRequested();
             ids.Clear();
             tokenizer.Encode(document.Text.Span, ids);
             (bytes, tokens) = (bytes + document.Text.Length, tokens + ids.Count);
