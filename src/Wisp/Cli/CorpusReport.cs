@@ -24,7 +24,7 @@ internal static class CorpusReport
     {
         var summary = corpus.Summary;
         console.Profile.Out.Writer.WriteLine(
-            $"corpus: {Human.Count(summary.Files)} {(summary.Files == 1 ? "file" : "files")}, {Human.Count(summary.DocumentsRead)} documents, {Human.Bytes(summary.BytesRead)}");
+            $"corpus: {Count(summary.Files, "file")}, {Count(summary.DocumentsRead, "document")}, {Human.Bytes(summary.BytesRead)}");
         foreach (var entry in summary.Skipped.Entries.Concat(summary.Dropped.Entries).OrderByDescending(e => e.Count))
         {
             var bytes = entry.Bytes > 0 ? $", {Human.Bytes(entry.Bytes)}" : "";
@@ -33,9 +33,11 @@ internal static class CorpusReport
         }
 
         console.Profile.Out.Writer.WriteLine(
-            $"  kept: {Human.Count(corpus.Train.Count)} documents, {Human.Bytes(corpus.TrainBytes)} to train on; "
-            + $"{Human.Count(corpus.HeldOut.Count)} documents, {Human.Bytes(corpus.HeldOutBytes)} held out");
+            $"  kept: {Count(corpus.Train.Count, "document")}, {Human.Bytes(corpus.TrainBytes)} to train on; "
+            + $"{Count(corpus.HeldOut.Count, "document")}, {Human.Bytes(corpus.HeldOutBytes)} held out");
         if (summary.Remark is { } remark)
             console.Profile.Out.Writer.WriteLine($"  {Terminal.Clean(remark)}");
     }
+
+    private static string Count(long n, string what) => $"{Human.Count(n)} {what}{(n == 1 ? "" : "s")}";
 }

@@ -88,7 +88,7 @@ internal static class HelpPage
             var isSwitch = option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool);
             var value = isSwitch ? "" : " " + (option.HelpName ?? option.Name.TrimStart('-')).ToUpperInvariant();
             var fallback = option.HasDefaultValue && !isSwitch ? option.GetDefaultValue() : null;
-            var about = Described(option.Description, fallback) + (option.Required ? " Required." : "");
+            var about = Described(option.Description, fallback) + (option.Required ? " (required)" : "");
             yield return (command is Verb verb ? verb.SectionOf(option) : "Options", string.Join(", ", names) + value, about);
         }
     }

@@ -11,7 +11,7 @@ internal static class Models
 
     // What a folder that training or export wrote holds, the finished model first.
     private static readonly string[] s_inFolder =
-        [PretrainRun.ModelName, Checkpoint.FileName, TwoFiles.TwoFilesExport.ParametersName];
+        [PretrainRun.ModelName, Checkpoint.FileName, TwoFiles.TwoFilesExport.ParametersName, TokenizerFile.FileName];
 
     public static Option<string> Option() => new("--model", "-m")
     {
@@ -23,7 +23,11 @@ internal static class Models
     /// <exception cref="UserException">There is no such model; the message says where was looked.</exception>
     public static ModelFile Open(string? name)
     {
-        var model = ModelFile.Open(Find(name));
+        var path = Find(name);
+        using (var gguf = Gguf.Open(path))
+            if (gguf.Tensors.Count == 0)
+                throw new UserException($"{path}: holds a tokenizer and no model. Train one: wisp train pretrain --tokenizer {path} ...");
+        var model = ModelFile.Open(path);
         if (model.Tokenizer is not null)
             return model;
         model.Dispose();

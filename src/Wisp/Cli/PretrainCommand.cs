@@ -128,8 +128,8 @@ internal static class PretrainCommand
             throw new UserException(
                 $"{folder}: holds a run already. Go on with it by --resume {folder}, or choose another --out folder.");
         var pipeline = corpusArguments.Read(parse);
-        var tokenizer = options.TokenizerPath(parse) is { } given ? TokenizerFile.Open(given) : null;
-        Directory.CreateDirectory(folder);
+        var tokenizer = options.TokenizerPath(parse) is { } given ? TokenizerFile.Open(Models.Find(given)) : null;
+        Places.Make(folder);
         var tokenizerPath = Path.Combine(folder, TokenizerFile.FileName);
 
         if (tokenizer is not null

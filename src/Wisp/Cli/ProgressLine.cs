@@ -73,6 +73,13 @@ internal sealed class ProgressLine : IDisposable
         if (_stage is null)
             return;
         _area.Clear();
+        // A stage that was over at once and had nothing to count is not worth a line.
+        if (_done == 0 && _total == 0 && _clock.GetElapsedTime(_stageAt) < TickEvery)
+        {
+            _stage = null;
+            return;
+        }
+
         var time = Human.Time(_clock.GetElapsedTime(_stageAt));
         // A stage that was left early, by Ctrl-C or a fault, says how far it came.
         var amount = _total > 0 && _done < _total ? $"{Human.Short(_done)} of {Human.Short(_total)}, "

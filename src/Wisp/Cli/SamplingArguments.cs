@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using Wisp.Run;
 
 namespace Wisp.Cli;
 
 /// <summary>The options that say how tokens are picked, shared by all commands that write text.</summary>
-internal sealed class SamplingArguments
+internal sealed partial class SamplingArguments
 {
     private static readonly Sampling s_default = new();
 
@@ -52,9 +53,22 @@ internal sealed class SamplingArguments
             MinP = parse.GetValue(_minP),
             RepeatPenalty = parse.GetValue(_repeat),
         };
-        sampling.Check();
+        try
+        {
+            sampling.Check();
+        }
+        catch (ArgumentOutOfRangeException e) when (e.ParamName is { } name)
+        {
+            // A person knows --top-k, not TopK.
+            var option = "--" + Capital().Replace(name, "-$0").ToLowerInvariant();
+            throw new UserException(e.Message.Split(" (Parameter")[0].Replace(name, option, StringComparison.Ordinal), e);
+        }
+
         return sampling;
     }
+
+    [GeneratedRegex("(?<!^)[A-Z]")]
+    private static partial Regex Capital();
 
     /// <summary>The seed that was given, or a random one short enough to type again.</summary>
     public ulong Seed(ParseResult parse) => parse.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(1, 1_000_000_000);

@@ -42,7 +42,7 @@ internal static class TrainTokenizerCommand
         // Before the long work, not after it.
         if (path.Length == 0 || Directory.Exists(path))
             throw new UserException($"'{path}': is {(path.Length == 0 ? "no name" : "a folder")}, and --out names a file.");
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        Places.Make(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var corpus = CorpusReport.Prepare(console, options, cancel);
         CorpusReport.Write(console, corpus);
         var tokenizer = Train(console, corpus, size, threads, cancel);

@@ -27,12 +27,18 @@ internal static partial class UsageError
         if (BadValue().Match(message) is { Success: true } bad)
             message = $"{bad.Groups[2].Value} takes {(bad.Groups[3].Value.Contains("Int", StringComparison.Ordinal)
                 ? "a whole number" : "a number")}, not '{bad.Groups[1].Value}'";
+        if (NotAmong().Match(message) is { Success: true } other)
+            message = $"'{other.Groups[1].Value}' is not among: {string.Join(", ",
+                other.Groups[2].Value.Split('\'', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))}";
         return $"{message}{(message.EndsWith('.') ? "" : ".")} {help}";
     }
 
     // What System.CommandLine says of a value that it cannot convert; types mean nothing to a person.
     [GeneratedRegex("^Cannot parse argument '(.*)' for option '(.*)' as expected type '(.*)'")]
     private static partial Regex BadValue();
+
+    [GeneratedRegex("^Argument '(.*)' not recognized. Must be one of:(.*)$")]
+    private static partial Regex NotAmong();
 
     /// <summary>The candidate that the word was most likely meant to be, or null where none is near.</summary>
     internal static string? Closest(string word, IEnumerable<string> candidates) => candidates

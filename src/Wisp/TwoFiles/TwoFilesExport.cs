@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Wisp.Cli;
 using Wisp.Compute;
 using Wisp.Model;
 
@@ -32,7 +33,7 @@ internal static partial class TwoFilesExport
         if (!force && (File.Exists(parameters) ? parameters : File.Exists(page) ? page : null) is { } present)
             throw new IOException($"{present}: exists already. Choose another folder, or add --force to replace it.");
 
-        Directory.CreateDirectory(folder);
+        Places.Make(folder);
         // The large one first: where the disk is full, nothing has changed yet.
         Converted(model, target).Write(parameters);
         AtomicFile.Write(page, stream => Page().CopyTo(stream));
@@ -73,6 +74,8 @@ internal static partial class TwoFilesExport
     /// <summary>Refuses here what run.cs would refuse later, and says so while the source model is at hand.</summary>
     private static void RequireRunnable(Gguf model)
     {
+        if (model.Tensors.Count == 0)
+            throw Unfit("it holds a tokenizer and no model");
         string Text(string key) => model.TryGetString(key, out var value) ? value : "nothing";
         var architecture = Text("general.architecture");
         if (architecture is not ("qwen3" or "llama"))
