@@ -23,20 +23,20 @@ internal static class CorpusReport
     public static void Write(IAnsiConsole console, PreparedCorpus corpus)
     {
         var summary = corpus.Summary;
-        console.Profile.Out.Writer.WriteLine(
+        Terminal.Say(console,
             $"corpus: {Count(summary.Files, "file")}, {Count(summary.DocumentsRead, "document")}, {Human.Bytes(summary.BytesRead)}");
         foreach (var entry in summary.Skipped.Entries.Concat(summary.Dropped.Entries).OrderByDescending(e => e.Count))
         {
             var bytes = entry.Bytes > 0 ? $", {Human.Bytes(entry.Bytes)}" : "";
             var names = entry.Names.Count > 0 && entry.Count <= NamesShown ? $" ({string.Join("; ", entry.Names)})" : "";
-            console.Profile.Out.Writer.WriteLine(Terminal.Clean($"  left out, {entry.Reason}: {Human.Count(entry.Count)}{bytes}{names}"));
+            Terminal.Say(console, Terminal.Clean($"  left out, {entry.Reason}: {Human.Count(entry.Count)}{bytes}{names}"));
         }
 
-        console.Profile.Out.Writer.WriteLine(
+        Terminal.Say(console,
             $"  kept: {Count(corpus.Train.Count, "document")}, {Human.Bytes(corpus.TrainBytes)} to train on; "
             + $"{Count(corpus.HeldOut.Count, "document")}, {Human.Bytes(corpus.HeldOutBytes)} held out");
         if (summary.Remark is { } remark)
-            console.Profile.Out.Writer.WriteLine($"  {Terminal.Clean(remark)}");
+            Terminal.Say(console, $"  {Terminal.Clean(remark)}");
     }
 
     private static string Count(long n, string what) => $"{Human.Count(n)} {what}{(n == 1 ? "" : "s")}";

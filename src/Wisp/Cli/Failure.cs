@@ -34,7 +34,7 @@ internal static partial class Failure
         ArgumentException => ParameterSuffix().Replace(e.Message, ""),
         OutOfMemoryException => "not enough memory. Choose a smaller model, batch or context.",
         OperationCanceledException => "stopped before it was done.",
-        IOException => e.Message,
+        IOException or UnauthorizedAccessException => e.Message,
         _ => $"{e.GetType().Name}: {e.Message}",
     });
 

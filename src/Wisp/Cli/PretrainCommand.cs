@@ -11,6 +11,8 @@ namespace Wisp.Cli;
 /// <summary><c>wisp train pretrain</c>: from text to a model and its report.</summary>
 internal static class PretrainCommand
 {
+    private const int NameWidth = 17; // of a setting
+
     public static Command Create()
     {
         var command = new Verb(
@@ -42,8 +44,8 @@ internal static class PretrainCommand
             plan = Measured(console, plan, minutes, text, pool, cancel);
 
         foreach (var setting in plan.Describe())
-            write.WriteLine($"  {setting.Name,-18} {setting.Value}");
-        write.WriteLine($"  {"FMA peak",-18} {peak / 1e9:0} GFLOP/s on {pool.Count} threads");
+            Show(setting.Name, setting.Value);
+        Show("FMA peak", $"{peak / 1e9:0} GFLOP/s on {pool.Count} {(pool.Count == 1 ? "thread" : "threads")}");
 
         var habits = options.Habits(parse, peak, folder);
         using var run = new PretrainRun(
@@ -51,8 +53,8 @@ internal static class PretrainCommand
             new PretrainRun.Corpus(text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, () => TextOf(text.Tokens.HeldOut, text.Tokenizer)),
             pool, TimeProvider.System);
         if (run.Step > 0)
-            write.WriteLine($"  {"resumed at",-18} step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}");
-        write.WriteLine("Training. Ctrl-C finishes the step, saves, and says how to go on.");
+            Show("resumed at", $"step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}");
+        Terminal.Say(console, "Training. Ctrl-C finishes the step, saves, and says how to go on.");
 
         bool finished;
         using (var display = new TrainDisplay(console, plan.Steps, plan.Config().TrainingFlopPerToken, peak, TimeProvider.System))
@@ -73,7 +75,7 @@ internal static class PretrainCommand
 
         if (!finished)
         {
-            SayHowToGoOn(write, run, plan, folder);
+            SayHowToGoOn(console, run, plan, folder);
             throw new OperationCanceledException(cancel);
         }
 
@@ -85,21 +87,29 @@ internal static class PretrainCommand
         }
         catch (OperationCanceledException)
         {
-            SayHowToGoOn(write, run, plan, folder);
+            SayHowToGoOn(console, run, plan, folder);
             throw;
         }
 
-        write.WriteLine($"held-out text: {report.FinalBitsPerByte:0.0000} bits a byte; {report.TextToWeights:0.0} bytes of text for a byte of weights");
+        Terminal.Say(console, $"held-out text: {report.FinalBitsPerByte:0.0000} bits a byte; {report.TextToWeights:0.0} bytes of text for a byte of weights");
         foreach (var row in report.Compression.Where(row => row.BitsPerByte is not null))
             write.WriteLine($"  {row.Name,-20} {row.BitsPerByte:0.000} bits a byte");
         write.WriteLine($"model:  {run.ModelPath} ({Human.Bytes(report.WeightsBytes)})");
         write.WriteLine($"report: {Path.Combine(folder, "report.html")}");
-        write.WriteLine($"Try it: wisp dream -m {run.ModelPath}");
+        write.WriteLine($"Try it: wisp dream -m {CommandLine.Quoted(folder)}");
         return 0;
+
+        void Show(string name, string value)
+        {
+            if (console.Profile.Out.IsTerminal)
+                Entry.Write(console, name, value, NameWidth);
+            else
+                write.WriteLine($"  {name,-NameWidth}  {value}"); // one line each, for grep
+        }
     }
 
-    private static void SayHowToGoOn(TextWriter write, PretrainRun run, PretrainPlan plan, string folder) => write.WriteLine(
-        $"Saved at step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}. " +
+    private static void SayHowToGoOn(IAnsiConsole console, PretrainRun run, PretrainPlan plan, string folder) => Terminal.Say(
+        console, $"Saved at step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}. " +
         $"Go on with: wisp train pretrain --resume {CommandLine.Quoted(folder)}");
 
     // Weights, gradients and one or two moments; what comes on top, such as activations, depends on the batch.

@@ -41,6 +41,15 @@ internal static class Terminal
         return console;
     }
 
+    /// <summary>A sentence, broken between words at the edge of a terminal; a pipe gets it as one line.</summary>
+    public static void Say(IAnsiConsole console, string text)
+    {
+        var indent = text.Length - text.TrimStart(' ').Length;
+        var width = console.Profile.Out.IsTerminal ? console.Profile.Width - indent : int.MaxValue;
+        foreach (var line in Entry.Wrap(text, width))
+            console.Profile.Out.Writer.WriteLine(new string(' ', indent) + line);
+    }
+
     /// <summary>True where lines can be redrawn in place.</summary>
     public static bool IsLive(IAnsiConsole console) =>
         console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
