@@ -6,8 +6,8 @@ namespace Wisp.Run;
 public static class Generation
 {
     /// <summary>
-    /// Feeds the prompt and yields up to <paramref name="count"/> sampled tokens; an end-of-text token ends the text and is
-    /// not yielded. The prompt must not be empty: a document begins with the end-of-text token of the one before.
+    /// Feeds the prompt and yields up to <paramref name="count"/> sampled tokens; an end-of-text token ends the text
+    /// and is not yielded. The prompt must not be empty: a document begins with the end-of-text token of the one before.
     /// </summary>
     public static IEnumerable<int> Tokens(
         Session session, Sampler sampler, IReadOnlyList<int> prompt, int count, int endOfText)
@@ -31,8 +31,8 @@ public static class Generation
     }
 
     /// <summary>
-    /// The tokens of a prompt as our models read it: the beginning of a document, then the text. A vocabulary without an
-    /// end-of-text token leaves out the former.
+    /// The tokens of a prompt as our models read it: the beginning of a document, then the text. A vocabulary without
+    /// an end-of-text token leaves out the former.
     /// </summary>
     /// <param name="parseSpecial">Whether the spelling of a control token in the text becomes that token.</param>
     public static List<int> Prompt(Tokenizer tokenizer, string text, bool parseSpecial = false)

@@ -4,8 +4,8 @@ using Wisp.Model;
 namespace Wisp.Run;
 
 /// <summary>
-/// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs one
-/// pass over the weights. When the context is full the older half of it is forgotten and the newer half is read again.
+/// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs
+/// one pass over the weights. When the context is full the older half of it is forgotten and the newer half is read again.
 /// </summary>
 /// <remarks>
 /// What the cache holds depends on the number of tokens alone, not on how they were fed: with a context of T, the first
@@ -33,7 +33,7 @@ public sealed class Session : IDisposable
 
     public int Context { get; }
 
-    /// <summary>Feeds tokens and returns the logits, (V), of what follows the last; valid until the next call.</summary>
+    /// <summary>Feeds tokens and returns the logits, (V), of what follows the last; valid until the next.</summary>
     public ReadOnlySpan<float> Feed(ReadOnlySpan<int> tokens)
     {
         if (tokens.IsEmpty)

@@ -5,8 +5,8 @@ using System.CommandLine.Invocation;
 namespace Wisp.Cli;
 
 /// <summary>
-/// Runs one command line from words to exit code: 0 done, 1 failed, 2 not understood, 130 stopped by Ctrl-C, 141 whoever
-/// read the output has gone. Whatever goes wrong is one line on the error stream; a stack trace appears only where
+/// Runs one command line from words to exit code: 0 done, 1 failed, 2 not understood, 130 stopped by Ctrl-C, 141
+/// whoever read the output has gone. Whatever goes wrong is one line on the error stream; a stack trace appears only where
 /// WISP_TRACE=1 asks for it.
 /// </summary>
 internal static class CommandFrame

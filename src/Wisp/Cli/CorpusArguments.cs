@@ -14,7 +14,8 @@ internal sealed class CorpusArguments
 
     private readonly Option<string> _field = new("--field")
     {
-        Description = "The JSON field that holds the text of a .jsonl line", DefaultValueFactory = _ => "text", HelpName = "NAME",
+        Description = "The JSON field that holds the text of a .jsonl line",
+        DefaultValueFactory = _ => "text", HelpName = "NAME",
     };
 
     private readonly Option<string> _licence = new("--licence")
@@ -30,7 +31,8 @@ internal sealed class CorpusArguments
 
     private readonly Option<string> _invalid = new("--invalid-utf8")
     {
-        Description = "What to do with text that is not UTF-8: refuse, replace or skip", DefaultValueFactory = _ => "refuse", HelpName = "HOW",
+        Description = "What to do with text that is not UTF-8: refuse, replace or skip",
+        DefaultValueFactory = _ => "refuse", HelpName = "HOW",
     };
 
     private readonly Option<double> _heldOut = new("--held-out")

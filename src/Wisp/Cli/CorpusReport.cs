@@ -24,12 +24,15 @@ internal static class CorpusReport
     {
         var summary = corpus.Summary;
         Terminal.Say(console,
-            $"corpus: {Count(summary.Files, "file")}, {Count(summary.DocumentsRead, "document")}, {Human.Bytes(summary.BytesRead)}");
+            $"corpus: {Count(summary.Files, "file")}, {Count(summary.DocumentsRead, "document")}, " +
+            $"{Human.Bytes(summary.BytesRead)}");
         foreach (var entry in summary.Skipped.Entries.Concat(summary.Dropped.Entries).OrderByDescending(e => e.Count))
         {
             var bytes = entry.Bytes > 0 ? $", {Human.Bytes(entry.Bytes)}" : "";
-            var names = entry.Names.Count > 0 && entry.Count <= NamesShown ? $" ({string.Join("; ", entry.Names)})" : "";
-            Terminal.Say(console, Terminal.Clean($"  left out, {entry.Reason}: {Human.Count(entry.Count)}{bytes}{names}"));
+            var names = entry.Names.Count > 0 && entry.Count <= NamesShown ? $" ({string.Join("; ", entry.Names)})"
+                : "";
+            Terminal.Say(console,
+                Terminal.Clean($"  left out, {entry.Reason}: {Human.Count(entry.Count)}{bytes}{names}"));
         }
 
         Terminal.Say(console,

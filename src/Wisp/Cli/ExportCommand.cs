@@ -19,7 +19,8 @@ internal static class ExportCommand
         var model = Models.Option();
         var type = new Option<string?>("--type")
         {
-            Description = "How to store the matrices: f32 is exact, q8_0 a quarter as large; without it, as in the model",
+            Description = "How to store the matrices: f32 is exact, q8_0 a quarter as large; " +
+                "without it, as in the model",
             HelpName = "TYPE",
         };
         type.AcceptOnlyFromAmong("f32", "q8_0");

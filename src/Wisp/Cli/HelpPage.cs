@@ -89,7 +89,8 @@ internal static class HelpPage
             var value = isSwitch ? "" : " " + (option.HelpName ?? option.Name.TrimStart('-')).ToUpperInvariant();
             var fallback = option.HasDefaultValue && !isSwitch ? option.GetDefaultValue() : null;
             var about = Described(option.Description, fallback) + (option.Required ? " (required)" : "");
-            yield return (command is Verb verb ? verb.SectionOf(option) : "Options", string.Join(", ", names) + value, about);
+            var section = command is Verb verb ? verb.SectionOf(option) : "Options";
+            yield return (section, string.Join(", ", names) + value, about);
         }
     }
 

@@ -26,7 +26,8 @@ internal static class Models
         var path = Find(name);
         using (var gguf = Gguf.Open(path))
             if (gguf.Tensors.Count == 0)
-                throw new UserException($"{path}: holds a tokenizer and no model. Train one: wisp train pretrain --tokenizer {path} ...");
+                throw new UserException(
+                    $"{path}: holds a tokenizer and no model. Train one: wisp train pretrain --tokenizer {path} ...");
         var model = ModelFile.Open(path);
         if (model.Tokenizer is not null)
             return model;
@@ -44,7 +45,8 @@ internal static class Models
             return Among(folders, s_default) ?? throw new UserException("There is no default model. " +
                 "Name one with -m MODEL, or train one: wisp train pretrain --data FOLDER --minutes 10");
         if (name.Length == 0)
-            throw new UserException("The name of the model is empty. Name a file, a folder of a run, or nothing at all.");
+            throw new UserException(
+                "The name of the model is empty. Name a file, a folder of a run, or nothing at all.");
         if (File.Exists(name))
             return name;
         if (Directory.Exists(name))

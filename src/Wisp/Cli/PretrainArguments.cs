@@ -6,7 +6,8 @@ using Wisp.Train.Report;
 
 namespace Wisp.Cli;
 
-/// <summary>The options of a pretraining run: one dial, a budget, and an override for every number the dial derives.</summary>
+/// <summary>The options of a pretraining run: one dial, a budget, and an override for every number the dial
+/// derives.</summary>
 internal sealed class PretrainArguments
 {
     private const string DefaultFolder = "runs/local/pretrain";
@@ -17,9 +18,11 @@ internal sealed class PretrainArguments
     private readonly Verb _command;
     private readonly string _section = ""; // of the option that the constructor adds next
     private readonly Option<string> _size, _out, _resume, _tokenizer, _optimizer, _type, _title;
-    private readonly Option<double?> _minutes, _muonRate, _adamRate, _weightDecay, _clip, _warmUp, _warmDown, _finalRate, _saveMinutes;
+    private readonly Option<double?> _minutes, _muonRate, _adamRate, _weightDecay, _clip, _warmUp, _warmDown,
+        _finalRate, _saveMinutes;
     private readonly Option<string> _tokens;
-    private readonly Option<int?> _steps, _vocabulary, _layers, _width, _heads, _kvHeads, _headDim, _feedForward, _context,
+    private readonly Option<int?> _steps, _vocabulary, _layers, _width, _heads, _kvHeads, _headDim, _feedForward,
+        _context,
         _rows, _accumulate, _threads, _evaluations, _evaluationTokens, _sampleTokens;
     private readonly Option<ulong?> _seed;
     private readonly Option<bool> _untied;
@@ -34,7 +37,8 @@ internal sealed class PretrainArguments
         _tokens = Text("--tokens", "Tokens, such as 20M", "N");
 
         _section = "Model";
-        _size = Text("--size", "Parameters, from which all else is derived: 1M, 3M, 6M, 15M, 30M ... [default: 3M]", "SIZE");
+        _size = Text("--size", "Parameters, from which all else is derived: 1M, 3M, 6M, 15M, 30M ... [default: 3M]",
+            "SIZE");
         _tokenizer = Text("--tokenizer", "A tokenizer or model file; without it one is trained", "FILE");
         _vocabulary = Whole("--vocab", "Tokens of the vocabulary that is trained", "N");
         _context = Whole("--context", "Tokens of a training row: how far the model looks back", "T");
@@ -44,7 +48,10 @@ internal sealed class PretrainArguments
         _kvHeads = Whole("--kv-heads", "Key and value heads", "K");
         _headDim = Whole("--head-dim", "Width of a head", "D");
         _feedForward = Whole("--ffn", "Width of the feed-forward layer", "F");
-        _untied = Add(new Option<bool>("--untied") { Description = "An output matrix of its own instead of the embedding" });
+        _untied = Add(new Option<bool>("--untied")
+        {
+            Description = "An output matrix of its own instead of the embedding",
+        });
 
         _section = "Optimizer";
         _rows = Whole("--rows", "Rows of a micro-batch", "B");
@@ -67,7 +74,10 @@ internal sealed class PretrainArguments
         _saveMinutes = Number("--save-minutes", "Minutes between checkpoints", "MINUTES");
         _evaluations = Whole("--evals", "Evaluations over the run", "N");
         _evaluationTokens = Whole("--eval-tokens", "Held-out tokens of an evaluation", "N");
-        _prompts = Add(new Option<string[]>("--sample-prompt") { Description = "What a sample begins with; may be given again", HelpName = "TEXT" });
+        _prompts = Add(new Option<string[]>("--sample-prompt")
+        {
+            Description = "What a sample begins with; may be given again", HelpName = "TEXT",
+        });
         _sampleTokens = Whole("--sample-tokens", "Tokens of a sample", "N");
         _type = Text("--type", "Type of the finished model's matrices: f32, f16, bf16 or q8_0", "TYPE");
         _type.AcceptOnlyFromAmong("f32", "f16", "bf16", "q8_0");
@@ -95,7 +105,8 @@ internal sealed class PretrainArguments
     private static void Range(ParseResult parse, Option<int?> option, int least, int most)
     {
         if (parse.GetValue(option) is { } value && (value < least || value > most))
-            throw new UserException($"{option.Name} is {value}; the range is {Human.Count(least)} to {Human.Count(most)}.");
+            throw new UserException(
+                $"{option.Name} is {value}; the range is {Human.Count(least)} to {Human.Count(most)}.");
     }
 
     public int Threads(ParseResult parse) => Cli.Threads.Count(parse.GetValue(_threads) ?? 0);
@@ -106,9 +117,12 @@ internal sealed class PretrainArguments
     {
         if (parse.GetValue(_resume) is not { } folder)
             return null;
-        Option[] allowed = [_resume, _threads, _evaluations, _evaluationTokens, _prompts, _sampleTokens, _saveMinutes, _type, _title];
-        if (_command.Options.FirstOrDefault(o => !allowed.Contains(o) && parse.GetResult(o) is { Implicit: false }) is { } other)
-            throw new UserException($"{other.Name} cannot be given with --resume: the run in {folder} knows it already.");
+        Option[] allowed = [_resume, _threads, _evaluations, _evaluationTokens, _prompts, _sampleTokens,
+            _saveMinutes, _type, _title];
+        if (_command.Options.FirstOrDefault(o => !allowed.Contains(o)
+            && parse.GetResult(o) is { Implicit: false }) is { } other)
+            throw new UserException(
+                $"{other.Name} cannot be given with --resume: the run in {folder} knows it already.");
         return folder;
     }
 
@@ -142,12 +156,15 @@ internal sealed class PretrainArguments
         var plan = new PretrainPlan
         {
             Architecture = shape.Architecture.Name, Vocabulary = vocabulary, Context = context, Width = width,
-            Layers = parse.GetValue(_layers) ?? shape.Layers, Heads = heads, KvHeads = parse.GetValue(_kvHeads) ?? heads,
+            Layers = parse.GetValue(_layers) ?? shape.Layers, Heads = heads,
+            KvHeads = parse.GetValue(_kvHeads) ?? heads,
             HeadDim = headDim,
-            FeedForward = parse.GetValue(_feedForward) ?? (width == shape.Width ? shape.FeedForward : (int)Math.Round(width * 8 / 3.0 / 32) * 32),
+            FeedForward = parse.GetValue(_feedForward) ?? (width == shape.Width ? shape.FeedForward
+                : (int)Math.Round(width * 8 / 3.0 / 32) * 32),
             TiedHead = !parse.GetValue(_untied) && shape.TiedHead,
             Rows = rows,
-            Accumulation = parse.GetValue(_accumulate) ?? Math.Max(1, (int)Math.Round((double)batchTokens / (rows * context))),
+            Accumulation = parse.GetValue(_accumulate)
+                ?? Math.Max(1, (int)Math.Round((double)batchTokens / (rows * context))),
             Steps = 1,
             DataHash = dataHash,
         };
@@ -165,7 +182,8 @@ internal sealed class PretrainArguments
         };
         plan.Validated();
         if ((long)plan.Rows * plan.Context * plan.Accumulation is > MaxTokensPerStep and var tokens)
-            throw new UserException($"A step of {Human.Count(tokens)} tokens is above {Human.Count(MaxTokensPerStep)}: " +
+            throw new UserException(
+                $"A step of {Human.Count(tokens)} tokens is above {Human.Count(MaxTokensPerStep)}: " +
                 "lower --rows, --context or --accumulate.");
         return plan with { Steps = Steps(parse, plan) };
     }
@@ -191,7 +209,8 @@ internal sealed class PretrainArguments
             [.. var head, 'b' or 'B'] => (head, 1e9),
             var whole => (whole, 1.0),
         };
-        return double.TryParse(digits, System.Globalization.CultureInfo.InvariantCulture, out var number) && number * factor is >= 1 and <= 1e15
+        return double.TryParse(digits, System.Globalization.CultureInfo.InvariantCulture, out var number)
+            && number * factor is >= 1 and <= 1e15
             ? (long)(number * factor)
             : throw new UserException($"'{text}' is not a number of tokens; write it like 500K, 20M or 1.5B.");
     }
@@ -205,9 +224,11 @@ internal sealed class PretrainArguments
             EvaluationTokens = parse.GetValue(_evaluationTokens) ?? habits.EvaluationTokens,
             SamplePrompts = parse.GetValue(_prompts) is { Length: > 0 } prompts ? prompts : habits.SamplePrompts,
             SampleTokens = parse.GetValue(_sampleTokens) ?? habits.SampleTokens,
-            SaveEvery = parse.GetValue(_saveMinutes) is { } minutes ? TimeSpan.FromMinutes(Math.Clamp(minutes, 0, 1e6)) : habits.SaveEvery,
+            SaveEvery = parse.GetValue(_saveMinutes) is { } minutes
+                ? TimeSpan.FromMinutes(Math.Clamp(minutes, 0, 1e6)) : habits.SaveEvery,
             Type = Enum.Parse<DType>(parse.GetValue(_type) ?? "f32", ignoreCase: true),
-            Title = parse.GetValue(_title) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
+            Title = parse.GetValue(_title)
+                ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
             CommandLine = CommandLine.Of(parse),
             FmaPeak = peak,
         };
@@ -232,7 +253,8 @@ internal sealed class PretrainArguments
 /// <summary>A command line as one would type it, for reports.</summary>
 internal static class CommandLine
 {
-    public static string Of(ParseResult parse) => "./wisp " + string.Join(' ', parse.Tokens.Select(t => Quoted(t.Value)));
+    public static string Of(ParseResult parse) => "./wisp " +
+        string.Join(' ', parse.Tokens.Select(t => Quoted(t.Value)));
 
     public static string Quoted(string word) =>
         word.Length > 0 && word.All(c => char.IsAsciiLetterOrDigit(c) || "-_./=:,+@".Contains(c))

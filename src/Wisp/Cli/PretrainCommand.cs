@@ -25,7 +25,8 @@ internal static class PretrainCommand
         return command;
     }
 
-    private static int Run(ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options, CancellationToken cancel)
+    private static int Run(ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options,
+        CancellationToken cancel)
     {
         var console = Terminal.On(parse.InvocationConfiguration.Output);
         var write = console.Profile.Out.Writer;
@@ -50,14 +51,16 @@ internal static class PretrainCommand
         var habits = options.Habits(parse, peak, folder);
         using var run = new PretrainRun(
             folder, plan, habits,
-            new PretrainRun.Corpus(text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, () => TextOf(text.Tokens.HeldOut, text.Tokenizer)),
+            new PretrainRun.Corpus(text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, () =>
+                TextOf(text.Tokens.HeldOut, text.Tokenizer)),
             pool, TimeProvider.System);
         if (run.Step > 0)
             Show("resumed at", $"step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}");
         Terminal.Say(console, "Training. Ctrl-C finishes the step, saves, and says how to go on.");
 
         bool finished;
-        using (var display = new TrainDisplay(console, plan.Steps, plan.Config().TrainingFlopPerToken, peak, TimeProvider.System))
+        using (var display = new TrainDisplay(console, plan.Steps, plan.Config().TrainingFlopPerToken, peak,
+            TimeProvider.System))
         {
             finished = run.Run(
                 record =>
@@ -91,7 +94,8 @@ internal static class PretrainCommand
             throw;
         }
 
-        Terminal.Say(console, $"held-out text: {report.FinalBitsPerByte:0.0000} bits a byte; {report.TextToWeights:0.0} bytes of text for a byte of weights");
+        Terminal.Say(console, $"held-out text: {report.FinalBitsPerByte:0.0000} bits a byte; " +
+            $"{report.TextToWeights:0.0} bytes of text for a byte of weights");
         foreach (var row in report.Compression.Where(row => row.BitsPerByte is not null))
             write.WriteLine($"  {row.Name,-20} {row.BitsPerByte:0.000} bits a byte");
         write.WriteLine($"model:  {run.ModelPath} ({Human.Bytes(report.WeightsBytes)})");
@@ -108,7 +112,8 @@ internal static class PretrainCommand
         }
     }
 
-    private static void SayHowToGoOn(IAnsiConsole console, PretrainRun run, PretrainPlan plan, string folder) => Terminal.Say(
+    private static void SayHowToGoOn(IAnsiConsole console, PretrainRun run, PretrainPlan plan, string folder) =>
+        Terminal.Say(
         console, $"Saved at step {Human.Count(run.Step)} of {Human.Count(plan.Steps)}. " +
         $"Go on with: wisp train pretrain --resume {CommandLine.Quoted(folder)}");
 
@@ -118,7 +123,8 @@ internal static class PretrainCommand
         var needed = 3L * sizeof(float) * plan.Config().Parameters;
         var present = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (needed > present)
-            throw new UserException($"The model needs more than {Human.Bytes(needed)} of memory for training, and this machine " +
+            throw new UserException(
+                $"The model needs more than {Human.Bytes(needed)} of memory for training, and this machine " +
                 $"has {Human.Bytes(present)}. Choose a smaller --size.");
     }
 
@@ -129,11 +135,12 @@ internal static class PretrainCommand
     }
 
     private static TrainingText Prepare(
-        IAnsiConsole console, ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options, string folder,
-        CancellationToken cancel)
+        IAnsiConsole console, ParseResult parse, CorpusArguments corpusArguments, PretrainArguments options,
+        string folder, CancellationToken cancel)
     {
         if (folder.Length == 0 || File.Exists(folder))
-            throw new UserException($"'{folder}': is {(folder.Length == 0 ? "no name" : "a file")}, and --out names a folder.");
+            throw new UserException(
+                $"'{folder}': is {(folder.Length == 0 ? "no name" : "a file")}, and --out names a folder.");
         if (File.Exists(Path.Combine(folder, Checkpoint.FileName)))
             throw new UserException(
                 $"{folder}: holds a run already. Go on with it by --resume {folder}, or choose another --out folder.");
@@ -177,18 +184,22 @@ internal static class PretrainCommand
             return new TrainingText(tokens, tokenizer, plan);
         tokens.Dispose();
         throw new UserException(
-            $"{folder}: its token files are not those the run began with (manifest {tokens.Manifest.Hash[..12]}, expected {plan.DataHash[..12]}). Put the old ones back.");
+            $"{folder}: its token files are not those the run began with " +
+            $"(manifest {tokens.Manifest.Hash[..12]}, expected {plan.DataHash[..12]}). Put the old ones back.");
     }
 
     // The count is fixed here and stored with the plan: a resumed run does the same steps, whatever speed it goes at.
     private static PretrainPlan Measured(
-        IAnsiConsole console, PretrainPlan plan, double minutes, TrainingText text, WorkerPool pool, CancellationToken cancel)
+        IAnsiConsole console, PretrainPlan plan, double minutes, TrainingText text, WorkerPool pool,
+        CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         using var line = new ProgressLine(console, TimeProvider.System);
         line.Report("measuring the speed of a step", 0, 0);
-        using var trial = new Pretrain(plan with { Steps = 1000 }, text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, pool);
-        var seconds = trial.MeasureSecondsPerStep(TimeSpan.FromSeconds(Math.Clamp(minutes * 3, 1, 15)), TimeProvider.System, cancel);
+        using var trial = new Pretrain(plan with { Steps = 1000 }, text.Tokens.Train, text.Tokens.HeldOut,
+            text.Tokenizer, pool);
+        var seconds = trial.MeasureSecondsPerStep(TimeSpan.FromSeconds(Math.Clamp(minutes * 3, 1, 15)),
+            TimeProvider.System, cancel);
 
         // A twentieth goes to evaluations, samples and checkpoints.
         return plan with { Steps = Math.Max(1, (int)(minutes * 60 * 0.95 / seconds)) };

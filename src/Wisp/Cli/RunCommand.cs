@@ -139,7 +139,8 @@ internal static class RunCommand
         }
 
         /// <summary>
-        /// Streams one text, prompt included, and ends its line; then how it was made and how fast, on the error stream.
+        /// Streams one text, prompt included, and ends its line; then, on the error stream, how it was made and
+        /// how fast.
         /// </summary>
         /// <exception cref="OperationCanceledException">Ctrl-C; what was written until then stands.</exception>
         public int Write(string prompt)
@@ -147,7 +148,8 @@ internal static class RunCommand
             var tokenizer = _model.Tokenizer!;
             var ids = Generation.Prompt(tokenizer, prompt, parseSpecial: true);
             if (ids.Count == 0)
-                throw new UserException($"{_model.Path}: its vocabulary has no token to begin a text with. Give a prompt.");
+                throw new UserException(
+                    $"{_model.Path}: its vocabulary has no token to begin a text with. Give a prompt.");
             _session.Clear();
             Show(prompt);
             var sampler = new Sampler(_sampling, _seed, tokenizer.VocabularySize);
@@ -171,7 +173,8 @@ internal static class RunCommand
             }
 
             if (!_quiet)
-                _error.WriteLine(Summary(ids.Count, written, Stopwatch.GetElapsedTime(begin, first), Stopwatch.GetElapsedTime(first)));
+                _error.WriteLine(Summary(ids.Count, written, Stopwatch.GetElapsedTime(begin, first),
+                    Stopwatch.GetElapsedTime(first)));
             _seed++; // the next document is another one
             return 0;
         }

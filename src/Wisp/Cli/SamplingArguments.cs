@@ -12,27 +12,32 @@ internal sealed partial class SamplingArguments
 
     private readonly Option<float> _temperature = new("--temperature", "-t")
     {
-        Description = "0 picks the likeliest token; higher is wilder", DefaultValueFactory = _ => s_default.Temperature, HelpName = "T",
+        Description = "0 picks the likeliest token; higher is wilder",
+        DefaultValueFactory = _ => s_default.Temperature, HelpName = "T",
     };
 
     private readonly Option<int> _topK = new("--top-k")
     {
-        Description = "Only the K likeliest tokens; 0 means all", DefaultValueFactory = _ => s_default.TopK, HelpName = "K",
+        Description = "Only the K likeliest tokens; 0 means all",
+        DefaultValueFactory = _ => s_default.TopK, HelpName = "K",
     };
 
     private readonly Option<float> _topP = new("--top-p")
     {
-        Description = "Only the likeliest tokens that hold this share together", DefaultValueFactory = _ => s_default.TopP, HelpName = "P",
+        Description = "Only the likeliest tokens that hold this share together",
+        DefaultValueFactory = _ => s_default.TopP, HelpName = "P",
     };
 
     private readonly Option<float> _minP = new("--min-p")
     {
-        Description = "Only tokens at least this likely, relative to the likeliest", DefaultValueFactory = _ => s_default.MinP, HelpName = "P",
+        Description = "Only tokens at least this likely, relative to the likeliest",
+        DefaultValueFactory = _ => s_default.MinP, HelpName = "P",
     };
 
     private readonly Option<float> _repeat = new("--repeat-penalty")
     {
-        Description = "Above 1, tokens of the last 64 become less likely", DefaultValueFactory = _ => s_default.RepeatPenalty, HelpName = "X",
+        Description = "Above 1, tokens of the last 64 become less likely",
+        DefaultValueFactory = _ => s_default.RepeatPenalty, HelpName = "X",
     };
 
     private readonly Option<ulong?> _seed = new("--seed")

@@ -22,7 +22,8 @@ internal static class Terminal
         {
             var stream = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
             // In a file this stream would keep a position of its own, while standard error may write to the same file.
-            return stream.CanSeek ? Console.Out : new StreamWriter(stream, new UTF8Encoding(false)) { AutoFlush = true };
+            return stream.CanSeek ? Console.Out
+                : new StreamWriter(stream, new UTF8Encoding(false)) { AutoFlush = true };
         }
         catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
         {

@@ -7,7 +7,8 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
-        var command = new Verb("train", "Train a tokenizer or a model", "Train", "wisp train pretrain --data books/ --size 3M --minutes 10")
+        var command = new Verb("train", "Train a tokenizer or a model", "Train",
+            "wisp train pretrain --data books/ --size 3M --minutes 10")
         {
             TrainTokenizerCommand.Create(),
             PretrainCommand.Create(),

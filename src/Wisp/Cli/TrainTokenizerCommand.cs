@@ -13,11 +13,13 @@ internal static class TrainTokenizerCommand
     public static Command Create()
     {
         var command = new Verb(
-            "tokenizer", "Learn a vocabulary from text", "Train", "wisp train tokenizer --data books/ --vocab 4096 --out tokenizer.gguf");
+            "tokenizer", "Learn a vocabulary from text", "Train",
+            "wisp train tokenizer --data books/ --vocab 4096 --out tokenizer.gguf");
         var corpus = new CorpusArguments(command);
         var size = new Option<int>("--vocab")
         {
-            Description = "Tokens, 512 to 65536, special ones included", DefaultValueFactory = _ => 4096, HelpName = "N",
+            Description = "Tokens, 512 to 65536, special ones included",
+            DefaultValueFactory = _ => 4096, HelpName = "N",
         };
         var file = new Option<string>("--out", "-o")
         {
@@ -38,10 +40,12 @@ internal static class TrainTokenizerCommand
     {
         if (size is < Tokenizer.MinVocabularySize or > Tokenizer.MaxVocabularySize)
             throw new UserException(
-                $"--vocab is {size}; the range is {Tokenizer.MinVocabularySize} to {Human.Count(Tokenizer.MaxVocabularySize)}.");
+                $"--vocab is {size}; the range is {Tokenizer.MinVocabularySize} to " +
+                $"{Human.Count(Tokenizer.MaxVocabularySize)}.");
         // Before the long work, not after it.
         if (path.Length == 0 || Directory.Exists(path))
-            throw new UserException($"'{path}': is {(path.Length == 0 ? "no name" : "a folder")}, and --out names a file.");
+            throw new UserException(
+                $"'{path}': is {(path.Length == 0 ? "no name" : "a folder")}, and --out names a file.");
         Places.Make(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var corpus = CorpusReport.Prepare(console, options, cancel);
         CorpusReport.Write(console, corpus);
@@ -60,7 +64,8 @@ internal static class TrainTokenizerCommand
         }
 
         console.Profile.Out.Writer.WriteLine(
-            $"{path}: {Human.Count(tokenizer.VocabularySize)} tokens, {(double)bytes / Math.Max(1, tokens):0.00} bytes a token on held-out text");
+            $"{path}: {Human.Count(tokenizer.VocabularySize)} tokens, " +
+            $"{(double)bytes / Math.Max(1, tokens):0.00} bytes a token on held-out text");
         return 0;
     }
 

@@ -14,7 +14,7 @@ internal sealed class Verb(string name, string description, string group, params
     /// <summary>Command lines ready to paste; the first one also stands on the front page.</summary>
     public IReadOnlyList<string> Examples { get; } = examples;
 
-    /// <summary>Adds options under a heading of their own; headings appear in the order of their first option.</summary>
+    /// <summary>Adds options under a heading of their own; headings come in the order of their options.</summary>
     public void Add(string section, params ReadOnlySpan<Option> options)
     {
         foreach (var option in options)
