@@ -64,7 +64,7 @@ public static class Checkpoint
 
     private static (PretrainPlan Plan, int Step) Read(Gguf gguf)
     {
-        if (!gguf.TryGetString(PlanKey, out var json))
+        if (!gguf.TryGetString(PlanKey, out var json) || !gguf.Has(StepKey))
             throw new InvalidDataException($"{gguf.Path}: is a model, not a checkpoint: it holds no training plan to " +
                 "resume.");
         var plan = PretrainPlan.FromJson(json, gguf.Path);

@@ -107,12 +107,13 @@ public sealed class Pretrain : IDisposable
     /// <paramref name="time"/>, since the first ones run before the JIT has optimised the kernels. The steps count as
     /// done: measure on a run that is thrown away.
     /// </summary>
-    public double MeasureSecondsPerStep(TimeSpan time, TimeProvider clock)
+    public double MeasureSecondsPerStep(TimeSpan time, TimeProvider clock, CancellationToken cancel = default)
     {
         var seconds = new List<double>();
         var begin = clock.GetTimestamp();
         while (seconds.Count < 6 || clock.GetElapsedTime(begin) < time)
         {
+            cancel.ThrowIfCancellationRequested();
             var start = clock.GetTimestamp();
             Advance();
             seconds.Add(clock.GetElapsedTime(start).TotalSeconds);

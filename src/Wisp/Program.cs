@@ -1,3 +1,3 @@
 using Wisp.Cli;
 
-return CommandFrame.Run(args, Console.Out, Console.Error, Environment.GetEnvironmentVariable);
+return CommandFrame.Run(args, Terminal.StandardOutput(), Console.Error, Environment.GetEnvironmentVariable);

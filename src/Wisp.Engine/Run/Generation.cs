@@ -32,11 +32,15 @@ public static class Generation
     private static int Pick(Session session, Sampler sampler, int[] history, int length, int unread) =>
         sampler.Pick(session.Feed(history.AsSpan(length - unread, unread)), history.AsSpan(0, length));
 
-    /// <summary>The tokens of a prompt as our models read it: the beginning of a document, then the text.</summary>
-    public static List<int> Prompt(Tokenizer tokenizer, string text)
+    /// <summary>
+    /// The tokens of a prompt as our models read it: the beginning of a document, then the text. A vocabulary without
+    /// an end-of-text token leaves out the former.
+    /// </summary>
+    /// <param name="parseSpecial">Whether the spelling of a control token in the text becomes that token.</param>
+    public static List<int> Prompt(Tokenizer tokenizer, string text, bool parseSpecial = false)
     {
-        List<int> ids = [tokenizer.EndOfText];
-        ids.AddRange(tokenizer.Encode(text));
+        List<int> ids = tokenizer.EndOfText >= 0 ? [tokenizer.EndOfText] : [];
+        ids.AddRange(tokenizer.Encode(text, parseSpecial));
         return ids;
     }
 }

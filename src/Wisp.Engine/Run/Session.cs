@@ -5,9 +5,12 @@ namespace Wisp.Run;
 
 /// <summary>
 /// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs
-/// one pass over the weights. When the context is full the older half of it is forgotten and the newer half is read
-/// again.
+/// one pass over the weights. When the context is full the older half of it is forgotten and the newer half is read again.
 /// </summary>
+/// <remarks>
+/// What the cache holds depends on the number of tokens alone, not on how they were fed: with a context of T, the first
+/// T − ⌊T/2⌋ tokens that it holds are forgotten whenever one more would not fit. run.cs slides by the same rule.
+/// </remarks>
 public sealed class Session : IDisposable
 {
     // Rows of one prefill pass: tall enough for full speed of the products, small enough to stay in the caches.
@@ -30,32 +33,28 @@ public sealed class Session : IDisposable
 
     public int Context { get; }
 
-    /// <summary>Feeds tokens and returns the logits, (V), of what follows the last; valid until the next call.</summary>
+    /// <summary>Feeds tokens and returns the logits, (V), of what follows the last; valid until the next.</summary>
     public ReadOnlySpan<float> Feed(scoped ReadOnlySpan<int> tokens)
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("There is nothing to feed.", nameof(tokens));
+        var tooMany = (long)_tokens.Count + tokens.Length - Context;
+        if (tooMany > 0)
+            tokens = Slide(tokens, tooMany);
         ReadOnlySpan<float> logits = default;
-        while (!tokens.IsEmpty)
-        {
-            if (_tokens.Count == Context)
-                Slide();
-            var count = Math.Min(Math.Min(tokens.Length, Chunk), Context - _tokens.Count);
-            logits = Forward(tokens[..count]);
-            tokens = tokens[count..];
-        }
-
+        for (; !tokens.IsEmpty; tokens = tokens[Math.Min(tokens.Length, Chunk)..])
+            logits = Forward(tokens[..Math.Min(tokens.Length, Chunk)]);
         return logits;
     }
 
-    // Positions of the kept half begin at 0 again, where the model was trained; its keys are turned to other angles by
-    // that, so it has to be read again.
-    private void Slide()
+    // Positions of what is kept begin at 0 again, where the model was trained; its keys are turned to other angles by
+    // that, so it has to be read again. What a long text would push out before its end is not read at all.
+    private int[] Slide(ReadOnlySpan<int> tokens, long tooMany)
     {
-        int[] kept = [.. _tokens.Skip(Context - (Context / 2))];
+        var step = Context - (Context / 2);
+        int[] all = [.. _tokens, .. tokens];
         _tokens.Clear();
-        for (var at = 0; at < kept.Length; at += Chunk)
-            Forward(kept.AsSpan(at, Math.Min(Chunk, kept.Length - at)));
+        return all[(int)((tooMany + step - 1) / step * step)..];
     }
 
     private ReadOnlySpan<float> Forward(scoped ReadOnlySpan<int> tokens)

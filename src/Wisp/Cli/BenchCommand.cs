@@ -16,11 +16,11 @@ internal static class BenchCommand
     {
         var words = new Argument<string[]>("what")
         {
-            Description = "The benchmark and its options, passed on as they are; put -- before options such as --help.",
+            Description = "The benchmark and its options, passed on as they are; put -- before options such as --help",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var bench = new Verb(
-            "bench", "Measure speed against the roofs of this machine (needs the source tree).", "This machine",
+            "bench", "Measure speed against the roofs of this machine (needs the source tree)", "Machine",
             "wisp bench train")
         {
             words,

@@ -14,8 +14,8 @@ internal sealed class CorpusArguments
 
     private readonly Option<string> _field = new("--field")
     {
-        Description = "The JSON field that holds the text of a .jsonl line", DefaultValueFactory = _ => "text",
-        HelpName = "NAME",
+        Description = "The JSON field that holds the text of a .jsonl line",
+        DefaultValueFactory = _ => "text", HelpName = "NAME",
     };
 
     private readonly Option<string> _licence = new("--licence")
@@ -25,8 +25,7 @@ internal sealed class CorpusArguments
 
     private readonly Option<string> _clean = new("--clean")
     {
-        Description =
-            "none, or books: unwrap lines, drop what publishers and transcribers added, filter slurs, cut at chapters",
+        Description = "none, or books: unwrap lines, drop what publishers and transcribers added, filter slurs, cut at chapters",
         DefaultValueFactory = _ => "none", HelpName = "KIND",
     };
 
@@ -47,17 +46,16 @@ internal sealed class CorpusArguments
         DefaultValueFactory = _ => 0.8, HelpName = "LIKENESS",
     };
 
-    public CorpusArguments(Command command)
+    public CorpusArguments(Verb command)
     {
         _clean.AcceptOnlyFromAmong("none", "books");
         _invalid.AcceptOnlyFromAmong("refuse", "replace", "skip");
-        foreach (var option in (Option[])[_data, _field, _licence, _clean, _invalid, _heldOut, _duplicates])
-            command.Add(option);
+        command.Add("Text", _data, _clean, _field, _licence, _invalid, _heldOut, _duplicates);
     }
 
     public PipelineOptions Read(ParseResult parse) => new()
     {
-        Inputs = parse.GetValue(_data) is { Length: > 0 } inputs
+        Inputs = parse.GetValue(_data) is { Length: > 0 } inputs && !inputs.Contains("")
             ? inputs
             : throw new UserException("There is no text to read: name files or folders with --data PATH."),
         Corpus = new CorpusOptions
@@ -67,7 +65,15 @@ internal sealed class CorpusArguments
             OnInvalidUtf8 = Enum.Parse<OnInvalidUtf8>(parse.GetRequiredValue(_invalid), ignoreCase: true),
         },
         Cleaning = parse.GetRequiredValue(_clean) == "books" ? CleaningOptions.Books : CleaningOptions.Plain,
-        Split = new SplitOptions { Fraction = parse.GetRequiredValue(_heldOut) },
-        DuplicateThreshold = parse.GetRequiredValue(_duplicates),
+        Split = new SplitOptions { Fraction = Share(parse, _heldOut, 0.5) },
+        DuplicateThreshold = Share(parse, _duplicates, 1),
     };
+
+    private static double Share(ParseResult parse, Option<double> option, double most)
+    {
+        var share = parse.GetValue(option);
+        return share >= 0 && share <= most
+            ? share
+            : throw new UserException($"{option.Name} is {share}; the range is 0 to {most}.");
+    }
 }

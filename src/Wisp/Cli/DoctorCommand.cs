@@ -19,9 +19,9 @@ internal static class DoctorCommand
 
     public static Command Create()
     {
-        var json = new Option<bool>("--json") { Description = "Print one JSON object instead." };
-        var quick = new Option<bool>("--no-measure") { Description = "Skip the measurements of speed." };
-        var doctor = new Verb("doctor", "Show what this machine offers and how fast it is.", "This machine",
+        var json = new Option<bool>("--json") { Description = "Print one JSON object instead" };
+        var quick = new Option<bool>("--no-measure") { Description = "Skip the measurements of speed" };
+        var doctor = new Verb("doctor", "Show what this machine offers and how fast it is", "Machine",
             "wisp doctor", "wisp doctor --json")
         {
             json, quick,

@@ -9,6 +9,7 @@ internal static partial class Failure
     private const int NoSpaceLeft = 28;
     private const int FileTooLarge = 27;
     private const int QuotaExceeded = 122;
+    private const int ReadOnly = 30;
 
     /// <summary>True for failures that come from the input or the machine, false for faults in the program.</summary>
     public static bool IsExpected(Exception e) => e is UserException or InvalidDataException or IOException
@@ -28,10 +29,12 @@ internal static partial class Failure
         IOException when e.HResult is FileTooLarge =>
             $"{Quoted(e.Message) ?? "the file"}: larger than is allowed here. " +
             "Raise the limit (ulimit -f) or choose another place.",
+        IOException when e.HResult is ReadOnly =>
+            $"{Quoted(e.Message) ?? "the place"}: may not be written to (read-only). Choose another place.",
         ArgumentException => ParameterSuffix().Replace(e.Message, ""),
         OutOfMemoryException => "not enough memory. Choose a smaller model, batch or context.",
         OperationCanceledException => "stopped before it was done.",
-        IOException => e.Message,
+        IOException or UnauthorizedAccessException => e.Message,
         _ => $"{e.GetType().Name}: {e.Message}",
     });
 

@@ -7,6 +7,9 @@ namespace Wisp.Cli;
 /// <summary>The help of every command, made from the commands themselves, readable from 40 columns up.</summary>
 internal static class HelpPage
 {
+    // A very long option has a line of its own rather than pushing all descriptions to the edge.
+    private const int MaxNames = 30;
+
     private static readonly Style Heading = new(decoration: Decoration.Bold);
 
     public static int Write(IAnsiConsole console, Command command)
@@ -26,7 +29,10 @@ internal static class HelpPage
             Section(console, group.Key, group.Select(c => (c.Name, c.Description ?? "")));
         Section(console, "Arguments", command.Arguments.Where(a => !a.Hidden).Select(
             a => (Label(a), Described(a.Description, a.HasDefaultValue ? a.GetDefaultValue() : null))));
-        Section(console, "Options", Options(command));
+        var options = Options(command).ToList();
+        var columns = Math.Min(MaxNames, options.Select(o => o.Left.Length).DefaultIfEmpty().Max());
+        foreach (var section in options.GroupBy(o => o.Section))
+            Section(console, section.Key, section.Select(o => (o.Left, o.Right)), columns);
 
         var examples = command is Verb self
             ? self.Examples
@@ -71,7 +77,7 @@ internal static class HelpPage
         return string.Join(' ', words);
     }
 
-    private static IEnumerable<(string, string)> Options(Command command)
+    private static IEnumerable<(string Section, string Left, string Right)> Options(Command command)
     {
         // --help works everywhere; to say so once, on the front page, is enough.
         var options = command.Options.Where(o => !o.Hidden && (command is RootCommand || o is not HelpOption));
@@ -82,8 +88,9 @@ internal static class HelpPage
             var isSwitch = option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool);
             var value = isSwitch ? "" : " " + (option.HelpName ?? option.Name.TrimStart('-')).ToUpperInvariant();
             var fallback = option.HasDefaultValue && !isSwitch ? option.GetDefaultValue() : null;
-            var about = Described(option.Description, fallback) + (option.Required ? " Required." : "");
-            yield return (string.Join(", ", names) + value, about);
+            var about = Described(option.Description, fallback) + (option.Required ? " (required)" : "");
+            var section = command is Verb verb ? verb.SectionOf(option) : "Options";
+            yield return (section, string.Join(", ", names) + value, about);
         }
     }
 
@@ -95,14 +102,14 @@ internal static class HelpPage
 
     private static string Label(Argument argument) => (argument.HelpName ?? argument.Name).ToUpperInvariant();
 
-    private static void Section(IAnsiConsole console, string title, IEnumerable<(string Left, string Right)> lines)
+    private static void Section(
+        IAnsiConsole console, string title, IEnumerable<(string Left, string Right)> lines, int? columns = null)
     {
         var rows = lines.ToList();
         if (rows.Count == 0)
             return;
         Title(console, title);
-        // A very long option has a line of its own rather than pushing all descriptions to the edge.
-        var width = Math.Min(30, rows.Max(row => row.Left.Length));
+        var width = columns ?? Math.Min(MaxNames, rows.Max(row => row.Left.Length));
         foreach (var (left, right) in rows)
             Entry.Write(console, left, right, width);
     }

@@ -8,7 +8,7 @@ using Wisp.Model;
 
 namespace Wisp.Cli;
 
-/// <summary><c>wisp inspect FILE</c>: what a model file holds.</summary>
+/// <summary><c>wisp inspect [MODEL]</c>: what a model file holds.</summary>
 internal static class InspectCommand
 {
     private const int ShownLength = 64; // characters of a value, without --all; fewer where the terminal is narrow
@@ -18,21 +18,28 @@ internal static class InspectCommand
     /// <param name="console">Where to write; the terminal unless told otherwise.</param>
     public static Command Create(IAnsiConsole? console = null)
     {
-        console ??= AnsiConsole.Console;
-        var file = new Argument<string>("FILE") { Description = "A GGUF model file" };
+        var name = new Argument<string?>("MODEL")
+        {
+            Description = "A GGUF file, the folder of a run, or a name in a model folder; without it the default model",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        // Every other command names its model so; whoever types it here is understood.
+        var model = new Option<string?>("--model", "-m") { Hidden = true };
         var all = new Option<bool>("--all") { Description = "Show long texts and lists whole" };
         var json = new Option<bool>("--json") { Description = "Write JSON" };
-        var command = new Command("inspect", "Show what a model file holds: metadata, tensors, totals")
+        var command = new Verb("inspect", "Show what a model file holds: metadata, tensors, totals", "Models",
+            "wisp inspect", "wisp inspect runs/books/model.gguf --json")
         {
-            file, all, json,
+            name, model, all, json,
         };
         command.SetAction(result =>
         {
-            using var gguf = Gguf.Open(result.GetRequiredValue(file));
+            var to = console ?? Terminal.On(result.InvocationConfiguration.Output);
+            using var gguf = Gguf.Open(Models.Find(result.GetValue(name) ?? result.GetValue(model)));
             if (result.GetValue(json))
-                WriteJson(gguf, console.Profile.Out.Writer, result.GetValue(all));
+                WriteJson(gguf, to.Profile.Out.Writer, result.GetValue(all));
             else
-                Show(gguf, console, result.GetValue(all));
+                Show(gguf, to, result.GetValue(all));
         });
         return command;
     }

@@ -1,42 +1,66 @@
 using System.CommandLine;
 using Wisp.Model;
+using Wisp.Train;
 
 namespace Wisp.Cli;
 
 /// <summary>From what a person calls a model to an open file.</summary>
 internal static class Models
 {
+    private static readonly string[] s_default = ["wisp-chat.gguf", "wisp-base.gguf"];
+
+    // What a folder that training or export wrote holds, the finished model first.
+    private static readonly string[] s_inFolder =
+        [PretrainRun.ModelName, Checkpoint.FileName, TwoFiles.TwoFilesExport.ParametersName, TokenizerFile.FileName];
+
     public static Option<string> Option() => new("--model", "-m")
     {
-        Description = "A model file, or a name in a model folder; without it the default model", HelpName = "FILE",
+        Description = "A model file, the folder of a run, or a name in a model folder; without it the default model",
+        HelpName = "MODEL",
     };
 
-    /// <summary>The model of an option's value; null means the default model.</summary>
+    /// <summary>The model of an option's value, ready to read and write text; null means the default model.</summary>
     /// <exception cref="UserException">There is no such model; the message says where was looked.</exception>
     public static ModelFile Open(string? name)
     {
-        var folders = Places.ModelFolders(AppContext.BaseDirectory, Environment.GetEnvironmentVariable);
-        var model = ModelFile.Open(name is null ? Default(folders) : Find(name, folders));
+        var path = Find(name);
+        using (var gguf = Gguf.Open(path))
+            if (gguf.Tensors.Count == 0)
+                throw new UserException(
+                    $"{path}: holds a tokenizer and no model. Train one: wisp train pretrain --tokenizer {path} ...");
+        var model = ModelFile.Open(path);
         if (model.Tokenizer is not null)
             return model;
         model.Dispose();
         throw new UserException($"{model.Path}: holds no tokenizer, so it can read and write token ids only.");
     }
 
-    public static string Find(string name, IReadOnlyList<string> folders)
+    /// <summary>The file of a model; null means the default model.</summary>
+    public static string Find(string? name) =>
+        Find(name, Places.ModelFolders(AppContext.BaseDirectory, Environment.GetEnvironmentVariable));
+
+    internal static string Find(string? name, IReadOnlyList<string> folders)
     {
+        if (name is null)
+            return Among(folders, s_default) ?? throw new UserException("There is no default model. " +
+                "Name one with -m MODEL, or train one: wisp train pretrain --data FOLDER --minutes 10");
+        if (name.Length == 0)
+            throw new UserException(
+                "The name of the model is empty. Name a file, a folder of a run, or nothing at all.");
         if (File.Exists(name))
             return name;
-        var tries = folders.SelectMany(f => new[] { Path.Combine(f, name), Path.Combine(f, name + ".gguf") });
-        return tries.FirstOrDefault(File.Exists) ?? throw new UserException(
-            $"{name}: no such model file, nor a model of that name in {string.Join(" or ", folders)}.");
+        if (Directory.Exists(name))
+            return Among([name], s_inFolder) ?? throw new UserException(
+                $"{name}: is a folder without a model: none of {string.Join(", ", s_inFolder)} is there.");
+        return Among(folders, [name, name + ".gguf"]) ?? throw new UserException(
+            $"{name}: no such model file, nor a model of that name in {string.Join(" or ", folders)}" +
+            (Names(folders) is { Count: > 0 } names ? $", where there are: {string.Join(", ", names)}." : "."));
     }
 
-    private static string Default(IReadOnlyList<string> folders) =>
-        new[] { "wisp-chat.gguf", "wisp-base.gguf" }
-            .SelectMany(name => folders.Select(f => Path.Combine(f, name)))
-            .FirstOrDefault(File.Exists)
-        ?? throw new UserException(
-            "There is no default model. Name one with -m FILE, or train one: wisp train pretrain --data FOLDER " +
-            "--minutes 10");
+    private static string? Among(IEnumerable<string> folders, string[] names) =>
+        names.SelectMany(name => folders.Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+
+    private static List<string?> Names(IEnumerable<string> folders) =>
+        [.. folders.Where(Directory.Exists).SelectMany(folder => Directory.GetFiles(folder, "*.gguf"))
+            .Select(Path.GetFileNameWithoutExtension).Distinct().Order(StringComparer.Ordinal)];
 }

@@ -21,6 +21,21 @@ internal static class Places
         Path.Combine(UserFolder(environment), "models"),
     ];
 
+    /// <summary>Makes a folder to write into, with those above it; one that is there already will do.</summary>
+    /// <exception cref="UserException">It cannot be made.</exception>
+    public static void Make(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            var reason = File.Exists(folder) ? "a file of that name is there" : "nothing can be made at that place";
+            throw new UserException($"{folder}: this folder cannot be made: {reason}. Choose another.", e);
+        }
+    }
+
     /// <summary>The checkout that the program was built in, or null for a program that was installed alone.</summary>
     public static string? SourceRoot(string programFolder)
     {

@@ -1,15 +1,22 @@
 using System.CommandLine;
 using Wisp.Compute;
+using Wisp.Model;
 using Wisp.Train;
+using Wisp.Train.Report;
 
 namespace Wisp.Cli;
 
-/// <summary>
-/// The options of a pretraining run: one dial, a budget, and an override for every number the dial derives.
-/// </summary>
+/// <summary>The options of a pretraining run: one dial, a budget, and an override for every number the dial
+/// derives.</summary>
 internal sealed class PretrainArguments
 {
-    private readonly Command _command;
+    private const string DefaultFolder = "runs/local/pretrain";
+
+    // A batch of more tokens would outlast any patience; the largest in use have some 4 million.
+    private const long MaxTokensPerStep = 1 << 24;
+
+    private readonly Verb _command;
+    private readonly string _section = ""; // of the option that the constructor adds next
     private readonly Option<string> _size, _out, _resume, _tokenizer, _optimizer, _type, _title;
     private readonly Option<double?> _minutes, _muonRate, _adamRate, _weightDecay, _clip, _warmUp, _warmDown,
         _finalRate, _saveMinutes;
@@ -21,26 +28,32 @@ internal sealed class PretrainArguments
     private readonly Option<bool> _untied;
     private readonly Option<string[]> _prompts;
 
-    public PretrainArguments(Command command)
+    public PretrainArguments(Verb command)
     {
         _command = command;
-        _out = Text("--out", "Folder for checkpoints, log, model and report", "DIR", "-o");
-        _resume = Text("--resume", "Go on with the run in this folder; it knows all other options", "DIR");
-        _size = Text("--size", "Parameters, from which all else is derived: 1M, 3M, 6M, 15M, 30M ...", "SIZE");
-        _minutes = Number("--minutes", "Budget as time, turned into steps after a short measurement", "MINUTES");
-        _steps = Whole("--steps", "Budget as optimizer steps", "N");
-        _tokens = Text("--tokens", "Budget as tokens, such as 20M; without any budget, 12 a parameter", "N");
+        _section = "Budget (one of these; 12 tokens a parameter without any)";
+        _minutes = Number("--minutes", "Time, turned into steps after a short measurement", "MINUTES");
+        _steps = Whole("--steps", "Optimizer steps", "N");
+        _tokens = Text("--tokens", "Tokens, such as 20M", "N");
+
+        _section = "Model";
+        _size = Text("--size", "Parameters, from which all else is derived: 1M, 3M, 6M, 15M, 30M ... [default: 3M]",
+            "SIZE");
         _tokenizer = Text("--tokenizer", "A tokenizer or model file; without it one is trained", "FILE");
         _vocabulary = Whole("--vocab", "Tokens of the vocabulary that is trained", "N");
+        _context = Whole("--context", "Tokens of a training row: how far the model looks back", "T");
         _layers = Whole("--layers", "Layers", "L");
         _width = Whole("--width", "Width of the residual stream", "C");
         _heads = Whole("--heads", "Query heads", "H");
         _kvHeads = Whole("--kv-heads", "Key and value heads", "K");
         _headDim = Whole("--head-dim", "Width of a head", "D");
         _feedForward = Whole("--ffn", "Width of the feed-forward layer", "F");
-        _context = Whole("--context", "Tokens of a training row", "T");
-        _untied = new Option<bool>("--untied") { Description = "An output matrix of its own instead of the embedding" };
-        command.Add(_untied);
+        _untied = Add(new Option<bool>("--untied")
+        {
+            Description = "An output matrix of its own instead of the embedding",
+        });
+
+        _section = "Optimizer";
         _rows = Whole("--rows", "Rows of a micro-batch", "B");
         _accumulate = Whole("--accumulate", "Micro-batches a step", "N");
         _optimizer = Text("--optimizer", "muon (AdamW on embedding, head and norms) or adamw", "NAME");
@@ -52,37 +65,64 @@ internal sealed class PretrainArguments
         _warmUp = Number("--warm-up", "Warm-up as a share of the steps", "SHARE");
         _warmDown = Number("--warm-down", "Warm-down as a share of the steps", "SHARE");
         _finalRate = Number("--final-rate", "Last rate as a share of the peak", "SHARE");
-        _seed = new Option<ulong?>("--seed") { Description = "Seed of weights and order of text", HelpName = "N" };
-        command.Add(_seed);
+
+        _section = "Run";
+        _out = Text("--out", $"Folder for checkpoints, log, model and report [default: {DefaultFolder}]", "DIR", "-o");
+        _resume = Text("--resume", "Go on with the run in this folder; it knows all that decides the weights", "DIR");
+        _seed = Add(new Option<ulong?>("--seed") { Description = "Seed of weights and order of text", HelpName = "N" });
         _threads = Whole("--threads", "Threads; all cores without it", "N");
+        _saveMinutes = Number("--save-minutes", "Minutes between checkpoints", "MINUTES");
         _evaluations = Whole("--evals", "Evaluations over the run", "N");
         _evaluationTokens = Whole("--eval-tokens", "Held-out tokens of an evaluation", "N");
-        _prompts = new Option<string[]>("--sample-prompt")
+        _prompts = Add(new Option<string[]>("--sample-prompt")
         {
             Description = "What a sample begins with; may be given again", HelpName = "TEXT",
-        };
-        command.Add(_prompts);
+        });
         _sampleTokens = Whole("--sample-tokens", "Tokens of a sample", "N");
-        _saveMinutes = Number("--save-minutes", "Minutes between checkpoints", "MINUTES");
         _type = Text("--type", "Type of the finished model's matrices: f32, f16, bf16 or q8_0", "TYPE");
         _type.AcceptOnlyFromAmong("f32", "f16", "bf16", "q8_0");
         _title = Text("--title", "Name of the model", "TEXT");
     }
 
+    /// <summary>
+    /// Refuses what would be refused only after the text has been read and tokenised, which can take minutes.
+    /// </summary>
+    public void Check(ParseResult parse)
+    {
+        Range(parse, _vocabulary, Tokenizer.MinVocabularySize, Tokenizer.MaxVocabularySize);
+        Range(parse, _context, 1, 1 << 20);
+        Range(parse, _evaluations, 0, 1_000_000);
+        Range(parse, _evaluationTokens, 1, int.MaxValue);
+        Range(parse, _sampleTokens, 0, 1_000_000);
+        if (parse.GetValue(_saveMinutes) is { } minutes && !(minutes is >= 0 and <= 1e6))
+            throw new UserException($"--save-minutes is {minutes}; the range is 0 (after every step) to 1,000,000.");
+        if (parse.GetValue(_tokenizer) is not null && parse.GetValue(_vocabulary) is not null)
+            throw new UserException("Give --tokenizer or --vocab, not both: a tokenizer brings its vocabulary.");
+        Minutes(parse);
+        Plan(parse, VocabularySize(parse), dataHash: "").Validated();
+    }
+
+    private static void Range(ParseResult parse, Option<int?> option, int least, int most)
+    {
+        if (parse.GetValue(option) is { } value && (value < least || value > most))
+            throw new UserException(
+                $"{option.Name} is {value}; the range is {Human.Count(least)} to {Human.Count(most)}.");
+    }
+
     public int Threads(ParseResult parse) => Cli.Threads.Count(parse.GetValue(_threads) ?? 0);
 
-    public string OutputFolder(ParseResult parse) => parse.GetValue(_out) ?? "runs/local/pretrain";
+    public string OutputFolder(ParseResult parse) => parse.GetValue(_out) ?? DefaultFolder;
 
     public string? ResumeFolder(ParseResult parse)
     {
         if (parse.GetValue(_resume) is not { } folder)
             return null;
-        Option[] allowed =
-            [_resume, _threads, _evaluations, _evaluationTokens, _prompts, _sampleTokens, _saveMinutes, _type, _title];
-        if (_command.Options.FirstOrDefault(o =>
-            !allowed.Contains(o) && parse.GetResult(o) is { Implicit: false }) is { } other)
-            throw new UserException($"{other.Name} cannot be given with --resume: the run in {folder} knows it " +
-                "already.");
+        Option[] allowed = [_resume, _threads, _evaluations, _evaluationTokens, _prompts, _sampleTokens,
+            _saveMinutes, _type, _title];
+        if (_command.Options.FirstOrDefault(o => !allowed.Contains(o)
+            && parse.GetResult(o) is { Implicit: false }) is { } other)
+            throw new UserException(
+                $"{other.Name} cannot be given with --resume: the run in {folder} knows it already.");
         return folder;
     }
 
@@ -119,12 +159,12 @@ internal sealed class PretrainArguments
             Layers = parse.GetValue(_layers) ?? shape.Layers, Heads = heads,
             KvHeads = parse.GetValue(_kvHeads) ?? heads,
             HeadDim = headDim,
-            FeedForward = parse.GetValue(_feedForward)
-                ?? (width == shape.Width ? shape.FeedForward : (int)Math.Round(width * 8 / 3.0 / 32) * 32),
+            FeedForward = parse.GetValue(_feedForward) ?? (width == shape.Width ? shape.FeedForward
+                : (int)Math.Round(width * 8 / 3.0 / 32) * 32),
             TiedHead = !parse.GetValue(_untied) && shape.TiedHead,
             Rows = rows,
-            Accumulation =
-                parse.GetValue(_accumulate) ?? Math.Max(1, (int)Math.Round((double)batchTokens / (rows * context))),
+            Accumulation = parse.GetValue(_accumulate)
+                ?? Math.Max(1, (int)Math.Round((double)batchTokens / (rows * context))),
             Steps = 1,
             DataHash = dataHash,
         };
@@ -140,7 +180,12 @@ internal sealed class PretrainArguments
             FinalRate = parse.GetValue(_finalRate) ?? plan.FinalRate,
             Seed = parse.GetValue(_seed) ?? plan.Seed,
         };
-        return plan.Validated() with { Steps = Steps(parse, plan) };
+        plan.Validated();
+        if ((long)plan.Rows * plan.Context * plan.Accumulation is > MaxTokensPerStep and var tokens)
+            throw new UserException(
+                $"A step of {Human.Count(tokens)} tokens is above {Human.Count(MaxTokensPerStep)}: " +
+                "lower --rows, --context or --accumulate.");
+        return plan with { Steps = Steps(parse, plan) };
     }
 
     private int Steps(ParseResult parse, PretrainPlan plan)
@@ -179,8 +224,8 @@ internal sealed class PretrainArguments
             EvaluationTokens = parse.GetValue(_evaluationTokens) ?? habits.EvaluationTokens,
             SamplePrompts = parse.GetValue(_prompts) is { Length: > 0 } prompts ? prompts : habits.SamplePrompts,
             SampleTokens = parse.GetValue(_sampleTokens) ?? habits.SampleTokens,
-            SaveEvery = parse.GetValue(_saveMinutes) is { } minutes ? TimeSpan.FromMinutes(Math.Clamp(minutes, 0, 1e6))
-                : habits.SaveEvery,
+            SaveEvery = parse.GetValue(_saveMinutes) is { } minutes
+                ? TimeSpan.FromMinutes(Math.Clamp(minutes, 0, 1e6)) : habits.SaveEvery,
             Type = Enum.Parse<DType>(parse.GetValue(_type) ?? "f32", ignoreCase: true),
             Title = parse.GetValue(_title)
                 ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
@@ -200,7 +245,7 @@ internal sealed class PretrainArguments
 
     private Option<T> Add<T>(Option<T> option)
     {
-        _command.Add(option);
+        _command.Add(_section, option);
         return option;
     }
 }
@@ -208,10 +253,10 @@ internal sealed class PretrainArguments
 /// <summary>A command line as one would type it, for reports.</summary>
 internal static class CommandLine
 {
-    public static string Of(ParseResult parse) =>
-        "./wisp " + string.Join(' ', parse.Tokens.Select(t => Quoted(t.Value)));
+    public static string Of(ParseResult parse) => "./wisp " +
+        string.Join(' ', parse.Tokens.Select(t => Quoted(t.Value)));
 
-    private static string Quoted(string word) =>
+    public static string Quoted(string word) =>
         word.Length > 0 && word.All(c => char.IsAsciiLetterOrDigit(c) || "-_./=:,+@".Contains(c))
             ? word
             : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";

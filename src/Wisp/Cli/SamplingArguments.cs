@@ -1,24 +1,25 @@
 using System.CommandLine;
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using Wisp.Run;
 
 namespace Wisp.Cli;
 
 /// <summary>The options that say how tokens are picked, shared by all commands that write text.</summary>
-internal sealed class SamplingArguments
+internal sealed partial class SamplingArguments
 {
     private static readonly Sampling s_default = new();
 
     private readonly Option<float> _temperature = new("--temperature", "-t")
     {
-        Description = "0 picks the likeliest token; higher is wilder", DefaultValueFactory = _ => s_default.Temperature,
-        HelpName = "T",
+        Description = "0 picks the likeliest token; higher is wilder",
+        DefaultValueFactory = _ => s_default.Temperature, HelpName = "T",
     };
 
     private readonly Option<int> _topK = new("--top-k")
     {
-        Description = "Only the K likeliest tokens; 0 means all", DefaultValueFactory = _ => s_default.TopK,
-        HelpName = "K",
+        Description = "Only the K likeliest tokens; 0 means all",
+        DefaultValueFactory = _ => s_default.TopK, HelpName = "K",
     };
 
     private readonly Option<float> _topP = new("--top-p")
@@ -44,11 +45,8 @@ internal sealed class SamplingArguments
         Description = "The same seed writes the same text; random without it", HelpName = "N",
     };
 
-    public SamplingArguments(Command command)
-    {
-        foreach (var option in (Option[])[_temperature, _topK, _topP, _minP, _repeat, _seed])
-            command.Add(option);
-    }
+    public SamplingArguments(Verb command) =>
+        command.Add("Choice of tokens", _temperature, _topK, _topP, _minP, _repeat, _seed);
 
     public Sampling Read(ParseResult parse)
     {
@@ -60,11 +58,23 @@ internal sealed class SamplingArguments
             MinP = parse.GetValue(_minP),
             RepeatPenalty = parse.GetValue(_repeat),
         };
-        sampling.Check();
+        try
+        {
+            sampling.Check();
+        }
+        catch (ArgumentOutOfRangeException e) when (e.ParamName is { } name)
+        {
+            // A person knows --top-k, not TopK.
+            var option = "--" + Capital().Replace(name, "-$0").ToLowerInvariant();
+            throw new UserException(e.Message.Split(" (Parameter")[0].Replace(name, option, StringComparison.Ordinal), e);
+        }
+
         return sampling;
     }
 
+    [GeneratedRegex("(?<!^)[A-Z]")]
+    private static partial Regex Capital();
+
     /// <summary>The seed that was given, or a random one short enough to type again.</summary>
-    public ulong Seed(ParseResult parse) =>
-        parse.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(1, 1_000_000_000);
+    public ulong Seed(ParseResult parse) => parse.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(1, 1_000_000_000);
 }

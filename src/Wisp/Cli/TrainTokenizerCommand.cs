@@ -18,8 +18,8 @@ internal static class TrainTokenizerCommand
         var corpus = new CorpusArguments(command);
         var size = new Option<int>("--vocab")
         {
-            Description = "Tokens, 512 to 65536, special ones included", DefaultValueFactory = _ => 4096,
-            HelpName = "N",
+            Description = "Tokens, 512 to 65536, special ones included",
+            DefaultValueFactory = _ => 4096, HelpName = "N",
         };
         var file = new Option<string>("--out", "-o")
         {
@@ -38,9 +38,16 @@ internal static class TrainTokenizerCommand
     private static int Run(
         IAnsiConsole console, PipelineOptions options, int size, string path, int threads, CancellationToken cancel)
     {
-        PreparedCorpus corpus;
-        using (var line = new ProgressLine(console, TimeProvider.System))
-            corpus = DataPipeline.Prepare(options, p => line.Report(p.Step, p.Bytes, p.Of));
+        if (size is < Tokenizer.MinVocabularySize or > Tokenizer.MaxVocabularySize)
+            throw new UserException(
+                $"--vocab is {size}; the range is {Tokenizer.MinVocabularySize} to " +
+                $"{Human.Count(Tokenizer.MaxVocabularySize)}.");
+        // Before the long work, not after it.
+        if (path.Length == 0 || Directory.Exists(path))
+            throw new UserException(
+                $"'{path}': is {(path.Length == 0 ? "no name" : "a folder")}, and --out names a file.");
+        Places.Make(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var corpus = CorpusReport.Prepare(console, options, cancel);
         CorpusReport.Write(console, corpus);
         var tokenizer = Train(console, corpus, size, threads, cancel);
         TokenizerFile.Write(path, tokenizer);
@@ -50,14 +57,15 @@ internal static class TrainTokenizerCommand
         var ids = new List<int>();
         foreach (var document in corpus.HeldOut)
         {
+            cancel.ThrowIfCancellationRequested();
             ids.Clear();
             tokenizer.Encode(document.Text.Span, ids);
             (bytes, tokens) = (bytes + document.Text.Length, tokens + ids.Count);
         }
 
         console.Profile.Out.Writer.WriteLine(
-            $"{path}: {Human.Count(tokenizer.VocabularySize)} tokens, {(double)bytes / Math.Max(1, tokens):0.00} " +
-            "bytes a token on held-out text");
+            $"{path}: {Human.Count(tokenizer.VocabularySize)} tokens, " +
+            $"{(double)bytes / Math.Max(1, tokens):0.00} bytes a token on held-out text");
         return 0;
     }
 

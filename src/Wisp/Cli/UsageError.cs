@@ -1,9 +1,10 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 
 namespace Wisp.Cli;
 
 /// <summary>A command line that was not understood, as one line that says what would be.</summary>
-internal static class UsageError
+internal static partial class UsageError
 {
     public static string Describe(ParseResult parse)
     {
@@ -12,6 +13,8 @@ internal static class UsageError
         if (parse.UnmatchedTokens is [var word, ..])
         {
             var kind = word.StartsWith('-') ? "option" : command.Subcommands.Count > 0 ? "command" : "argument";
+            if (kind == "argument" && command.Options.FirstOrDefault(o => o.Name == "--prompt") is not null)
+                return $"'{Terminal.Clean(word)}' stands alone. Text goes after -p, in quotes. {help}";
             var known = Names(command, options: kind == "option");
             return Closest(word, known) is { } near
                 ? $"unknown {kind} '{Terminal.Clean(word)}'. Did you mean '{near}'? {help}"
@@ -21,8 +24,21 @@ internal static class UsageError
         if (command.Action is null && command.Subcommands.Count > 0)
             return $"'{HelpPage.Path(command)}' needs one of: {string.Join(", ", Names(command, false))}. {help}";
         var message = Terminal.Clean(parse.Errors[0].Message.ReplaceLineEndings(" ").Trim());
+        if (BadValue().Match(message) is { Success: true } bad)
+            message = $"{bad.Groups[2].Value} takes {(bad.Groups[3].Value.Contains("Int", StringComparison.Ordinal)
+                ? "a whole number" : "a number")}, not '{bad.Groups[1].Value}'";
+        if (NotAmong().Match(message) is { Success: true } other)
+            message = $"'{other.Groups[1].Value}' is not among: {string.Join(", ",
+                other.Groups[2].Value.Split('\'', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))}";
         return $"{message}{(message.EndsWith('.') ? "" : ".")} {help}";
     }
+
+    // What System.CommandLine says of a value that it cannot convert; types mean nothing to a person.
+    [GeneratedRegex("^Cannot parse argument '(.*)' for option '(.*)' as expected type '(.*)'")]
+    private static partial Regex BadValue();
+
+    [GeneratedRegex("^Argument '(.*)' not recognized. Must be one of:(.*)$")]
+    private static partial Regex NotAmong();
 
     /// <summary>The candidate that the word was most likely meant to be, or null where none is near.</summary>
     internal static string? Closest(string word, IEnumerable<string> candidates) => candidates

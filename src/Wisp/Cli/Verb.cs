@@ -7,8 +7,22 @@ namespace Wisp.Cli;
 internal sealed class Verb(string name, string description, string group, params string[] examples)
     : Command(name, description)
 {
+    private readonly Dictionary<Option, string> _sections = [];
+
     public string Group { get; } = group;
 
     /// <summary>Command lines ready to paste; the first one also stands on the front page.</summary>
     public IReadOnlyList<string> Examples { get; } = examples;
+
+    /// <summary>Adds options under a heading of their own; headings come in the order of their options.</summary>
+    public void Add(string section, params ReadOnlySpan<Option> options)
+    {
+        foreach (var option in options)
+        {
+            Add(option);
+            _sections[option] = section;
+        }
+    }
+
+    public string SectionOf(Option option) => _sections.GetValueOrDefault(option, "Options");
 }

@@ -9,19 +9,20 @@ internal static class WispCommand
 {
     public static RootCommand Create()
     {
-        var root = new RootCommand("Language models as two files, trained and run from nothing, offline.")
+        var root = new RootCommand("Language models as two files, trained and run from nothing, offline")
         {
             RunCommand.Create(),
             RunCommand.CreateDream(),
             InspectCommand.Create(),
+            ExportCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
         };
         // A prompt may begin with '[' and must not be taken for a directive of the parser.
         root.Directives.Clear();
-        root.Options.OfType<HelpOption>().Single().Description = "Show this help, or that of a command.";
-        root.Options.OfType<VersionOption>().Single().Description = "Show the version.";
+        root.Options.OfType<HelpOption>().Single().Description = "Show this help, or that of a command";
+        root.Options.OfType<VersionOption>().Single().Description = "Show the version";
         root.SetAction(parse => HelpPage.Write(Terminal.On(parse.InvocationConfiguration.Output), root));
         return root;
     }

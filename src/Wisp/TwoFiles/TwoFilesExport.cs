@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Wisp.Cli;
 using Wisp.Compute;
 using Wisp.Model;
 
@@ -32,7 +33,7 @@ internal static partial class TwoFilesExport
         if (!force && (File.Exists(parameters) ? parameters : File.Exists(page) ? page : null) is { } present)
             throw new IOException($"{present}: exists already. Choose another folder, or add --force to replace it.");
 
-        Directory.CreateDirectory(folder);
+        Places.Make(folder);
         // The large one first: where the disk is full, nothing has changed yet.
         Converted(model, target).Write(parameters);
         AtomicFile.Write(page, stream => Page().CopyTo(stream));
@@ -45,11 +46,11 @@ internal static partial class TwoFilesExport
     {
         var writer = new GgufWriter();
         foreach (var (key, _) in model.Metadata)
-            if (key is not ("general.file_type" or "general.quantization_version"))
+            if (key is not ("general.file_type" or "general.quantization_version" or "wisp.step"))
                 writer.AddCopy(model, key);
         writer.AddUInt("general.file_type", target == DType.Q8_0 ? MostlyQ8_0 : AllF32);
 
-        foreach (var tensor in model.Tensors)
+        foreach (var tensor in model.Tensors.Where(BelongsToModel))
         {
             // Vectors stay exact: they are few, and a norm multiplies everything. So do rows that Q8_0 cannot divide.
             var fits = tensor.Shape.Count > 1 && tensor.Shape[0] % DType.Q8_0.BlockLength() == 0;
@@ -66,9 +67,15 @@ internal static partial class TwoFilesExport
         return writer;
     }
 
+    // A checkpoint is a model and the state of its optimizer.
+    private static bool BelongsToModel(GgufTensor tensor) =>
+        !tensor.Name.StartsWith(ModelFile.CheckpointPrefix, StringComparison.Ordinal);
+
     /// <summary>Refuses here what run.cs would refuse later, and says so while the source model is at hand.</summary>
     private static void RequireRunnable(Gguf model)
     {
+        if (model.Tensors.Count == 0)
+            throw Unfit("it holds a tokenizer and no model");
         string Text(string key) => model.TryGetString(key, out var value) ? value : "nothing";
         var architecture = Text("general.architecture");
         if (architecture is not ("qwen3" or "llama"))
@@ -79,7 +86,7 @@ internal static partial class TwoFilesExport
         var scaling = Text($"{architecture}.rope.scaling.type");
         if (scaling is not ("nothing" or "none"))
             throw Unfit($"it scales RoPE ({scaling}), which run.cs leaves out");
-        foreach (var tensor in model.Tensors)
+        foreach (var tensor in model.Tensors.Where(BelongsToModel))
         {
             if (!KnownTensor().IsMatch(tensor.Name) || tensor.Shape.Count is not (1 or 2))
                 throw Unfit($"run.cs has no use for its tensor {tensor.Name} of {tensor.Shape.Count} dimensions");

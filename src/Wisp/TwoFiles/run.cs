@@ -278,7 +278,7 @@ internal sealed class Transformer
         public readonly Matrix Down = file.Matrix($"blk.{i}.ffn_down.weight", C, F);
 
         // The KV cache: what each token so far offers to later ones, (T, K·D). It saves reading the text again.
-        public readonly List<float[]> Keys = [], Values = [];
+        public float[][] Keys = [], Values = [];
     }
 
     private readonly Matrix _embedding, _head;    // (V, C) both, in small models the same
@@ -331,8 +331,8 @@ internal sealed class Transformer
                 (q, k) = (Norm(q, layer.QueryNorm), Norm(k, layer.KeyNorm));
             Rotate(q, position);
             Rotate(k, position);
-            layer.Keys.Add(k);
-            layer.Values.Add(v);
+            layer.Keys = [.. layer.Keys.Take(position), k];
+            layer.Values = [.. layer.Values.Take(position), v];
             x = Sum(x, layer.Output.Times(Attention(q, layer.Keys, layer.Values)));
 
             var f = Norm(x, layer.FeedForwardNorm);
@@ -371,7 +371,7 @@ internal sealed class Transformer
     // softmax(q·Kᵀ / √D)·V, Vaswani et al., eq. 1: the query of this token meets the key of every token so far, and the
     // better they match, the more of that token's value is taken. H/K query heads share a key and a value head
     // (Ainslie et al. 2023, arXiv:2305.13245).
-    private float[] Attention(float[] q, List<float[]> keys, List<float[]> values)
+    private float[] Attention(float[] q, float[][] keys, float[][] values)
     {
         var (D, y) = (_headSize, new float[q.Length]);
         for (var head = 0; head < _heads; head++)
@@ -470,7 +470,7 @@ internal static class Program
             ? [.. options["--ids"].Split(',').Select(id => int.TryParse(id, out var number) ? number : -1)]
             : [.. tokenizer.Begin, .. tokenizer.Encode(text)];
         var (given, room) = (tokens.Count, transformer.ContextLength);
-        file.Require(given >= 1 && given <= room, $"reads 1 to {room} tokens, and this text has {given}");
+        file.Require(given > 0 && room > 0, $"has room for {room} tokens, and this text has {given}");
         file.Require(tokens.All(id => id >= 0 && id < transformer.VocabularySize), "lacks a token of this text");
 
         var end = (int)file.Fact<double>("tokenizer.ggml.eos_token_id", -1.0);
@@ -478,10 +478,12 @@ internal static class Program
         var (buffer, clock) = (new char[1 << 16], Stopwatch.StartNew());
         Console.OutputEncoding = Encoding.UTF8;
         Console.Write(options.GetValueOrDefault("--ids", text));
-        for (var position = 0; position < room && tokens.Count < given + limit; position++)
+        for (var (start, at) = (0, 0); tokens.Count - given < limit; at++)
         {
-            var x = transformer.Read(tokens[position], position);
-            if (position + 1 < given)
+            while (tokens.Count - start > room) // no room for one more: the newer half stays, and is read again from 0
+                at = start += room - room / 2;
+            var x = transformer.Read(tokens[at], at - start);
+            if (at + 1 < tokens.Count)
                 continue;
             var next = sampler.Pick(transformer.Logits(x));
             if (next == end)

@@ -132,7 +132,7 @@ public sealed class InspectCommandTests : IDisposable
         Assert.StartsWith("{", output.ToString());
         var missing = Path.Combine(_folder, "none.gguf");
         var direct = new System.CommandLine.InvocationConfiguration { EnableDefaultExceptionHandler = false };
-        var fault = Assert.Throws<FileNotFoundException>(() => InspectCommand.Create().Parse([missing]).Invoke(direct));
+        var fault = Assert.Throws<UserException>(() => InspectCommand.Create().Parse([missing]).Invoke(direct));
         Assert.Contains(missing, fault.Message);
     }
 }

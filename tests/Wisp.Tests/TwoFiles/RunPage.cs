@@ -37,6 +37,8 @@ public sealed class RunPage : IDisposable
 
     internal Outcome Run(params string[] arguments) => Start([ProgramPath(), .. arguments]);
 
+    internal Outcome DotnetRun(string page, params string[] arguments) => Start(["run", page, "--", .. arguments]);
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     // Not in the constructor: where the model is missing the tests that need it are skipped, and the others run.
@@ -56,7 +58,7 @@ public sealed class RunPage : IDisposable
     {
         Assert.True(First.Code == 0, First.Error);
         return Directory.EnumerateFiles(Path.Combine(_folder, "data"), "run.dll", SearchOption.AllDirectories)
-            .Single(path => path.Contains(Path.DirectorySeparatorChar + "bin" + Path.DirectorySeparatorChar));
+            .First(path => path.Contains(Path.DirectorySeparatorChar + "bin" + Path.DirectorySeparatorChar));
     }
 
     private Outcome Start(IEnumerable<string> arguments)
