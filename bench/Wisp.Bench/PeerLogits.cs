@@ -11,7 +11,8 @@ internal static class PeerLogits
         new("--peer") { Description = "Folder with llama.cpp's libraries (default: artifacts/peer, fetched with npm)" };
     private static readonly Option<string> ModelOption = new("-m") { Description = "A GGUF file", Required = true };
 
-    public static Command[] Commands() => [Logits(), Greedy(), Tokens(), PeerGolden.Create(PeerOption), PeerModel.Create(PeerOption, ModelOption)];
+    public static Command[] Commands() => [Logits(), Greedy(), Tokens(), PeerGolden.Create(PeerOption),
+        PeerModel.Create(PeerOption, ModelOption)];
 
     private static Command Logits()
     {

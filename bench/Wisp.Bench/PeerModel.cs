@@ -7,8 +7,8 @@ using Wisp.Model;
 namespace Wisp.Bench;
 
 /// <summary>
-/// <c>peer-check -m FILE</c>: one of our model files in llama.cpp and in Wisp side by side: token ids of hostile strings,
-/// logits of every position, greedy continuation.
+/// <c>peer-check -m FILE</c>: one of our model files in llama.cpp and in Wisp side by side: token ids of hostile
+/// strings, logits of every position, greedy continuation.
 /// </summary>
 internal static class PeerModel
 {
@@ -23,15 +23,25 @@ internal static class PeerModel
 
     private static readonly string[] s_hostile =
     [
-        "", " ", "\n", "\r\n\r\n  x", "The little fox", "  two  blanks\tand tabs\n\n\n", "I'LL we'Ve don't 'twas", "12345678901234567890 1,000.50",
-        "naïve café ŒUVRE ß ﬁ", "日本語のテキスト、漢字。", "👩‍👩‍👧‍👦🏳️‍🌈 flags", "\u00a0\u2003\u3000wide blanks\u200b", "e\u0301 combining",
-        "<|endoftext|><|im_start|>user", "a\u0000b", "ﷺ ٣٤٥ हिन्दी", "((((((())))))", "___---***///\\\\\\", "\ufeffbom", "𝔘𝔫𝔦 𝟙𝟚𝟛",
+        "", " ", "\n", "\r\n\r\n  x", "The little fox", "  two  blanks\tand tabs\n\n\n", "I'LL we'Ve don't 'twas",
+        "12345678901234567890 1,000.50",
+        "naïve café ŒUVRE ß ﬁ", "日本語のテキスト、漢字。", "👩‍👩‍👧‍👦🏳️‍🌈 flags", "\u00a0\u2003\u3000wide blanks\u200b",
+        "e\u0301 combining",
+        "<|endoftext|><|im_start|>user", "a\u0000b", "ﷺ ٣٤٥ हिन्दी", "((((((())))))", "___---***///\\\\\\",
+        "\ufeffbom", "𝔘𝔫𝔦 𝟙𝟚𝟛",
     ];
 
     public static Command Create(Option<string?> peerOption, Option<string> modelOption)
     {
-        var text = new Option<string>("-p") { Description = "Text whose logits are compared", DefaultValueFactory = _ => "The little fox went into the wood, and there he met an old woman who " };
-        var command = new Command("peer-check", "One model file in Wisp and in llama.cpp: ids, logits, greedy text") { modelOption, text, peerOption };
+        var text = new Option<string>("-p")
+        {
+            Description = "Text whose logits are compared",
+            DefaultValueFactory = _ => "The little fox went into the wood, and there he met an old woman who ",
+        };
+        var command = new Command("peer-check", "One model file in Wisp and in llama.cpp: ids, logits, greedy text")
+        {
+            modelOption, text, peerOption,
+        };
         command.SetAction(parse =>
         {
             var path = parse.GetRequiredValue(modelOption);
@@ -76,7 +86,9 @@ internal static class PeerModel
                 if (ours.SequenceEqual(theirs))
                     continue;
                 if (different++ < 5)
-                    output.WriteLine($"ids differ: {Convert.ToHexString(utf8)}: ours {string.Join(',', ours)}, llama.cpp {string.Join(',', theirs)}");
+                    output.WriteLine(
+                        $"ids differ: {Convert.ToHexString(utf8)}: ours {string.Join(',', ours)}, " +
+                        $"llama.cpp {string.Join(',', theirs)}");
             }
         }
 
@@ -106,11 +118,13 @@ internal static class PeerModel
         using var transformer = new Transformer(model.Map, pool, tokens.Length, train: false);
         var logits = new float[tokens.Length * model.Config.Vocabulary];
         transformer.Logits(
-            model.Weights, new TokenBatch(1, tokens.Length, tokens, default, [.. Enumerable.Range(0, tokens.Length)], default), logits);
+            model.Weights, new TokenBatch(1, tokens.Length, tokens, default, [.. Enumerable.Range(0, tokens.Length)],
+                default), logits);
         return logits;
     }
 
-    private static bool SameGreedy(TextWriter output, ModelFile model, WorkerPool pool, LlamaCpp peer, int[] prompt, double margin)
+    private static bool SameGreedy(TextWriter output, ModelFile model, WorkerPool pool, LlamaCpp peer, int[] prompt,
+        double margin)
     {
         using var session = new Run.Session(model.Weights, pool);
         peer.Clear();

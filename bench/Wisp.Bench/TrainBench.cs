@@ -8,8 +8,8 @@ using Wisp.Train.Data;
 namespace Wisp.Bench;
 
 /// <summary>
-/// <c>train</c>: the speed and memory of a training step beside the roof that the same run measures. METHOD.md says what
-/// is timed.
+/// <c>train</c>: the speed and memory of a training step beside the roof that the same run measures. METHOD.md says
+/// what is timed.
 /// </summary>
 internal static class TrainBench
 {
@@ -17,11 +17,22 @@ internal static class TrainBench
 
     public static Command Create()
     {
-        var rounds = new Option<int>("--rounds") { Description = "Rounds of peak, GEMM and steps in turn", DefaultValueFactory = _ => 7 };
-        var threads = new Option<int>("--threads") { Description = "Threads; 0 means all cores", DefaultValueFactory = _ => 2 };
-        var text = new Option<string?>("--text") { Description = "A text file of about 100 MB, for the tokenizer's part" };
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "Rounds of peak, GEMM and steps in turn",
+            DefaultValueFactory = _ => 7,
+        };
+        var threads = new Option<int>("--threads")
+        {
+            Description = "Threads; 0 means all cores",
+            DefaultValueFactory = _ => 2,
+        };
+        var text = new Option<string?>("--text") { Description = "A text of about 100 MB, for the tokenizer's part" };
         var results = new Option<string?>("--out") { Description = "Also write the result to this Markdown file" };
-        var command = new Command("train", "Speed and memory of training: share of the FMA peak") { rounds, threads, text, results };
+        var command = new Command("train", "Speed and memory of training: share of the FMA peak")
+        {
+            rounds, threads, text, results,
+        };
         command.SetAction(parse =>
         {
             var output = new StringWriter();
@@ -47,8 +58,8 @@ internal static class TrainBench
         {body.TrimEnd()}
         ```
 
-        Quoted, not rerun here (see METHOD.md): libtorch 2.10 on this kind of machine reaches 27 % of the peak on the same
-        decoder (1,675 to 1,860 tokens a second), llm.c 8 % on a GPT-2 of the same size.
+        Quoted, not rerun here (see METHOD.md): libtorch 2.10 on this kind of machine reaches 27 % of the peak on the
+        same decoder (1,675 to 1,860 tokens a second), llm.c 8 % on a GPT-2 of the same size.
 
         """;
 
@@ -56,7 +67,8 @@ internal static class TrainBench
     {
         const string list = "/proc/cpuinfo";
         var name = File.Exists(list)
-            ? File.ReadLines(list).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim()
+            ? File.ReadLines(list)
+                .FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim()
             : null;
         return $"{name ?? "unknown CPU"}, {Environment.ProcessorCount} cores";
     }
@@ -69,7 +81,8 @@ internal static class TrainBench
         {
             var tokenizer = NoisyText(folder);
             using var shards = TokenShards.Open(Path.Combine(folder, DataPipeline.TrainFile));
-            // AdamW first, while the process's peak of memory is still its own; its line last, as it is the one compared.
+            // AdamW first, while the process's peak of memory is still its own; its line last, as it is the one
+            // compared.
             var last = Measure(output, pool, shards, tokenizer, OptimizerKind.AdamW, rounds);
             output.WriteLine(Measure(output, pool, shards, tokenizer, OptimizerKind.Muon, rounds) + " (Muon)");
             output.WriteLine(last);
@@ -80,9 +93,11 @@ internal static class TrainBench
         }
     }
 
-    // Peak, product and steps take turns, so that a neighbour on the machine slows all three alike; medians are compared.
+    // Peak, product and steps take turns, so that a neighbour on the machine slows all three alike; medians are
+    // compared.
     private static string Measure(
-        TextWriter output, WorkerPool pool, TokenShards shards, Tokenizer tokenizer, OptimizerKind optimizer, int rounds)
+        TextWriter output, WorkerPool pool, TokenShards shards, Tokenizer tokenizer, OptimizerKind optimizer,
+            int rounds)
     {
         var plan = Plan(optimizer);
         var config = plan.Config();
@@ -110,11 +125,15 @@ internal static class TrainBench
         var tokens = plan.TokensPerStep / Median(steps);
         var flop = tokens * config.TrainingFlopPerToken;
         output.WriteLine(
-            $"decoder L6 d384 6 heads ffn 1024 V8192 untied, {Rows} x {Context} tokens, {pool.Count} threads, {optimizer}: " +
+            $"decoder L6 d384 6 heads ffn 1024 V8192 untied, {Rows} x {Context} tokens, {pool.Count} threads, " +
+            $"{optimizer}: " +
             $"{config.ProductParameters / 1e6:0.00} M counted parameters, {steps.Count} steps in {rounds} rounds");
-        output.WriteLine($"  FMA peak      {peak / 1e9,6:0} GFLOP/s (rounds {peaks.Min() / 1e9:0} to {peaks.Max() / 1e9:0})");
-        output.WriteLine($"  GEMM 1024^3   {Median(products) / 1e9,6:0} GFLOP/s, {Median(products) / peak:0.0%} of peak");
-        output.WriteLine($"  step          {Median(steps) * 1e3,6:0} ms (fastest {steps.Min() * 1e3:0}, slowest {steps.Max() * 1e3:0})");
+        output.WriteLine(
+            $"  FMA peak      {peak / 1e9,6:0} GFLOP/s (rounds {peaks.Min() / 1e9:0} to {peaks.Max() / 1e9:0})");
+        output.WriteLine(
+            $"  GEMM 1024^3   {Median(products) / 1e9,6:0} GFLOP/s, {Median(products) / peak:0.0%} of peak");
+        output.WriteLine(
+            $"  step          {Median(steps) * 1e3,6:0} ms ({steps.Min() * 1e3:0} to {steps.Max() * 1e3:0})");
         if (optimizer == OptimizerKind.AdamW)
             Memory(output, run);
         return $"train: {tokens:0} tok/s, {flop / 1e9:0} GFLOP/s, {100 * flop / peak:0} % of FMA peak";
@@ -130,12 +149,15 @@ internal static class TrainBench
         var peak = long.Parse(string.Concat(line.Where(char.IsAsciiDigit))) * 1024;
         foreach (var row in run.Accounting.Where(row => row.Bytes is not null))
             output.WriteLine($"  {row.Part,-24}{row.Bytes / 1e6,8:0.0} MB");
-        output.WriteLine($"  accounted {accounted / 1e6:0} MB, peak of the process {peak / 1e6:0} MB: {(double)peak / accounted:0.00} times");
+        output.WriteLine(
+            $"  accounted {accounted / 1e6:0} MB, peak of the process {peak / 1e6:0} MB: " +
+            $"{(double)peak / accounted:0.00} times");
     }
 
     private static PretrainPlan Plan(OptimizerKind optimizer) => new()
     {
-        Architecture = Architecture.Llama.Name, Vocabulary = Vocabulary, Context = Context, Width = 384, Layers = 6, Heads = 6,
+        Architecture = Architecture.Llama.Name, Vocabulary = Vocabulary, Context = Context, Width = 384, Layers = 6,
+        Heads = 6,
         KvHeads = 6, HeadDim = 64, FeedForward = 1024, TiedHead = false, Rows = Rows, Accumulation = 1, Steps = 100_000,
         Optimizer = optimizer, DataHash = "",
     };
@@ -143,7 +165,8 @@ internal static class TrainBench
     private static double Median(List<double> values)
     {
         double[] sorted = [.. values.Order()];
-        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2] + sorted[(sorted.Length / 2) - 1]) / 2;
+        var half = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[half] : (sorted[half] + sorted[half - 1]) / 2;
     }
 
     // Random words: speed does not depend on what the text says, and a vocabulary of 8,192 fills quickly.
@@ -155,7 +178,8 @@ internal static class TrainBench
             text[i] = random.Next(6) == 0 ? (byte)' ' : (byte)('a' + random.Next(26));
         var tokenizer = BpeTrainer.Train([text], Vocabulary, 2);
         TokenShardWriter.Write(
-            Path.Combine(folder, DataPipeline.TrainFile), [new Document("noise", "", text)], TokenizerFile.VocabularyOf(tokenizer));
+            Path.Combine(folder, DataPipeline.TrainFile), [new Document("noise", "", text)],
+                TokenizerFile.VocabularyOf(tokenizer));
         return tokenizer;
     }
 

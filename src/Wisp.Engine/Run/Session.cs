@@ -5,7 +5,8 @@ namespace Wisp.Run;
 
 /// <summary>
 /// One sequence of tokens going through a model: what was fed so far stays in the KV cache, so that a new token costs
-/// one pass over the weights. When the context is full the older half of it is forgotten and the newer half is read again.
+/// one pass over the weights. When the context is full the older half of it is forgotten and the newer half is read
+/// again.
 /// </summary>
 /// <remarks>
 /// What the cache holds depends on the number of tokens alone, not on how they were fed: with a context of T, the first

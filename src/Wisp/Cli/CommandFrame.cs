@@ -6,7 +6,8 @@ namespace Wisp.Cli;
 
 /// <summary>
 /// Runs one command line from words to exit code: 0 done, 1 failed, 2 not understood, 130 stopped by Ctrl-C, 141
-/// whoever read the output has gone. Whatever goes wrong is one line on the error stream; a stack trace appears only where
+/// whoever read the output has gone. Whatever goes wrong is one line on the error stream; a stack trace appears only
+/// where
 /// WISP_TRACE=1 asks for it.
 /// </summary>
 internal static class CommandFrame

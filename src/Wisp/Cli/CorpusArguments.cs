@@ -25,7 +25,8 @@ internal sealed class CorpusArguments
 
     private readonly Option<string> _clean = new("--clean")
     {
-        Description = "none, or books: unwrap lines, drop what publishers and transcribers added, filter slurs, cut at chapters",
+        Description = "none, or books: unwrap lines, drop what publishers and transcribers added, " +
+            "filter slurs, cut at chapters",
         DefaultValueFactory = _ => "none", HelpName = "KIND",
     };
 

@@ -66,7 +66,8 @@ internal sealed partial class SamplingArguments
         {
             // A person knows --top-k, not TopK.
             var option = "--" + Capital().Replace(name, "-$0").ToLowerInvariant();
-            throw new UserException(e.Message.Split(" (Parameter")[0].Replace(name, option, StringComparison.Ordinal), e);
+            throw new UserException(e.Message.Split(" (Parameter")[0].Replace(name, option, StringComparison.Ordinal),
+                e);
         }
 
         return sampling;
@@ -76,5 +77,6 @@ internal sealed partial class SamplingArguments
     private static partial Regex Capital();
 
     /// <summary>The seed that was given, or a random one short enough to type again.</summary>
-    public ulong Seed(ParseResult parse) => parse.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(1, 1_000_000_000);
+    public ulong Seed(ParseResult parse) => parse.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(1,
+        1_000_000_000);
 }

@@ -29,7 +29,8 @@ internal static partial class UsageError
                 ? "a whole number" : "a number")}, not '{bad.Groups[1].Value}'";
         if (NotAmong().Match(message) is { Success: true } other)
             message = $"'{other.Groups[1].Value}' is not among: {string.Join(", ",
-                other.Groups[2].Value.Split('\'', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))}";
+                other.Groups[2].Value.Split('\'',
+                    StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))}";
         return $"{message}{(message.EndsWith('.') ? "" : ".")} {help}";
     }
 

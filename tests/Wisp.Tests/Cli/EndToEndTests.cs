@@ -11,7 +11,8 @@ public class EndToEndTests
     // A model of some 30 thousand parameters: a step takes a few milliseconds.
     internal static readonly string[] Tiny =
     [
-        "--size", "200K", "--width", "32", "--layers", "2", "--head-dim", "16", "--ffn", "64", "--context", "32", "--rows", "4",
+        "--size", "200K", "--width", "32", "--layers", "2", "--head-dim", "16", "--ffn", "64", "--context", "32",
+            "--rows", "4",
         "--accumulate", "2", "--evals", "2", "--eval-tokens", "500", "--sample-tokens", "8", "--threads", "1",
     ];
 
@@ -35,7 +36,8 @@ public class EndToEndTests
         Assert.StartsWith("<!DOCTYPE html>", page, StringComparison.OrdinalIgnoreCase);
         Assert.EndsWith("</html>", page.TrimEnd(), StringComparison.OrdinalIgnoreCase);
         var curve = page[page.IndexOf("<svg", StringComparison.Ordinal)..];
-        XElement.Parse(curve[..(curve.IndexOf("</svg>", StringComparison.Ordinal) + 6)]); // throws where it is malformed
+        // throws where it is malformed
+        XElement.Parse(curve[..(curve.IndexOf("</svg>", StringComparison.Ordinal) + 6)]);
         Assert.DoesNotContain("http://", page.Replace("http://www.w3.org", "", StringComparison.Ordinal));
         var report = File.ReadAllText(Path.Combine(run, "report.md"));
         Assert.Contains("--steps 30", report);

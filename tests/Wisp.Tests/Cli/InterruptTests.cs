@@ -21,14 +21,17 @@ public class InterruptTests
         var run = folder["run"];
 
         var stopped = StopWhen(said => said.StartsWith("step 1/", StringComparison.Ordinal),
-            ["train", "pretrain", "--data", folder["text"], "--vocab", "512", "--steps", "1000000", "--out", run, .. EndToEndTests.Tiny]);
+            ["train", "pretrain", "--data", folder["text"], "--vocab", "512", "--steps", "1000000", "--out", run,
+                .. EndToEndTests.Tiny]);
 
         Assert.Equal((130, ""), (stopped.Code, stopped.Error));
-        Assert.Matches(@"Saved at step [\d,]+ of 1,000,000\. Go on with: wisp train pretrain --resume \S+\n$", stopped.Output);
+        Assert.Matches(@"Saved at step [\d,]+ of 1,000,000\. Go on with: wisp train pretrain --resume \S+\n$",
+            stopped.Output);
         Assert.Contains("checkpoint", string.Concat(Directory.GetFiles(run)));
         CommandLineRun.Good("run", "-m", run, "-n", "3");
 
-        var again = StopWhen(said => said.StartsWith("step ", StringComparison.Ordinal), "train", "pretrain", "--resume", run);
+        var again = StopWhen(said => said.StartsWith("step ", StringComparison.Ordinal), "train", "pretrain",
+            "--resume", run);
         Assert.Equal(130, again.Code);
         Assert.Contains("resumed at", again.Output);
     }

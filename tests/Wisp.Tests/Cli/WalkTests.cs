@@ -30,7 +30,8 @@ public sealed class WalkTests : IClassFixture<WalkTests.Desk>
             Put("zero.gguf", []);
             Directory.CreateDirectory(_folder["nothing"]);
             TinyModel.Write(_folder["m.gguf"], DType.Q8_0);
-            CommandLineRun.Good("train", "tokenizer", "--data", _folder["good"], "--vocab", "512", "--out", _folder["t.gguf"]);
+            CommandLineRun.Good("train", "tokenizer", "--data", _folder["good"], "--vocab", "512", "--out",
+                _folder["t.gguf"]);
             Put("copied/checkpoint.gguf", File.ReadAllBytes(_folder["m.gguf"]));
             Put("cut.gguf", File.ReadAllBytes(_folder["m.gguf"])[..^9000]);
         }
@@ -90,7 +91,8 @@ public sealed class WalkTests : IClassFixture<WalkTests.Desk>
         { "train pretrain --data ~good --vocab 512 --tokenizer ~t.gguf", "--tokenizer or --vocab, not both" },
         { "train pretrain --data ~good --tokenizer ~one.txt --out ~out", "is not a GGUF file" },
         { "train pretrain --data ~good --tokenizer ~nothing --out ~out", "is a folder without" },
-        { "train pretrain --data ~one.txt --tokenizer ~t.gguf --steps 1 --out ~small", "Choose a shorter context or more text" },
+        { "train pretrain --data ~one.txt --tokenizer ~t.gguf --steps 1 --out ~small",
+            "Choose a shorter context or more text" },
         { "train pretrain --resume /none", "/none: no such folder" },
         { "train pretrain --resume ~nothing", "holds no checkpoint.gguf" },
         { "train pretrain --resume ~one.txt", "is a file" },
@@ -128,7 +130,8 @@ public sealed class WalkTests : IClassFixture<WalkTests.Desk>
 
     [Theory]
     [InlineData(""), InlineData("-5 degrees"), InlineData("@home"), InlineData("[draft]"), InlineData("--tokens")]
-    [InlineData("\U0001F98A né \u202E x"), InlineData("\uD83D alone"), InlineData("tab\tbell\a\e[31mred"), InlineData("a\r\nb\n")]
+    [InlineData("\U0001F98A né \u202E x"), InlineData("\uD83D alone"), InlineData("tab\tbell\a\e[31mred"),
+        InlineData("a\r\nb\n")]
     public void A_prompt_may_be_any_text_and_reaches_a_pipe_as_it_is(string prompt)
     {
         string[] given = prompt.Length > 0 ? ["--prompt=" + prompt] : ["-p", ""];
@@ -157,9 +160,11 @@ public sealed class WalkTests : IClassFixture<WalkTests.Desk>
             var at = i % 3 == 1 ? i * 131 % 20_000 : (int)((long)whole.Length * i / 150);
             for (var k = 0; i % 3 > 0 && k < 4; k++)
                 bytes[at + k] ^= (byte)(i % 2 == 0 ? 0xFF : 0x41);
-            var run = CommandLineRun.Of("run", "-m", folder.Put("m.gguf", bytes), "-n", "2", "-t", "0", "-q", "--threads", "1");
+            var run = CommandLineRun.Of("run", "-m", folder.Put("m.gguf", bytes), "-n", "2", "-t", "0", "-q",
+                "--threads", "1");
             Assert.True(run.Code is 0 or 1, $"case {i}: {run.Code}");
-            Assert.Equal(run.Code, run.Error.Count(c => c == '\n')); // the hint at a fault of wisp would be a second line
+            // the hint at a fault of wisp would be a second line
+            Assert.Equal(run.Code, run.Error.Count(c => c == '\n'));
         }
     }
 

@@ -79,7 +79,8 @@ public class PreTokenizerTests
         {
             var text = "\ufffd " + SampleText.Text(random, random.Next(1, 20), wide: true);
             text = text.Replace("...", "\ufffd");
-            // Leads without a tail: what follows is a whole character, which never begins with a tail. And a tail alone.
+            // Leads without a tail: what follows is a whole character, which never begins with a tail. And a tail
+            // alone.
             byte[] bad = [0xFF, 0xC3, 0xE4, 0xF0, 0xC0, 0xF5, 0x80];
             var bytes = new List<byte>();
             foreach (var rune in text.EnumerateRunes())

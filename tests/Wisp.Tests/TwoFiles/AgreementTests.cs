@@ -9,7 +9,8 @@ namespace Wisp.Tests.TwoFiles;
 [Collection(nameof(RunPage))]
 public sealed class AgreementTests(RunPage page)
 {
-    // Three times the context, so both slide several times; a prompt with a special token, digits, an emoji, an end of line.
+    // Three times the context, so both slide several times; a prompt with a special token, digits, an emoji, an end of
+    // line.
     private const int Count = 3 * TinyModel.Context;
 
     private static readonly string s_short = "The old fox<|im_end|>saw 1234 \U0001F98A\n and";
@@ -20,11 +21,13 @@ public sealed class AgreementTests(RunPage page)
     {
         using var folder = new TempFolder();
         TinyModel.Write(folder["m.gguf"], DType.F32);
-        CommandLineRun.Good("export", "--two-files", folder["two"], "-m", folder["m.gguf"], "--type", type.Name().ToLowerInvariant());
+        CommandLineRun.Good("export", "--two-files", folder["two"], "-m", folder["m.gguf"], "--type",
+            type.Name().ToLowerInvariant());
         var parameters = Path.Combine(folder["two"], "parameters.bin");
         var prompt = longPrompt ? TinyModel.Text(20, seed: 7) : s_short;
 
-        // Both compute in float32 but add in different orders: logits of about 10 differ by 1e-5 at most. A step that is
+        // Both compute in float32 but add in different orders: logits of about 10 differ by 1e-5 at most. A step that
+        // is
         // closer than that would prove nothing.
         Assert.InRange(TinyModel.LeastMargin(parameters, prompt, Count), 1e-4f, float.MaxValue);
 
@@ -46,6 +49,7 @@ public sealed class AgreementTests(RunPage page)
         CommandLineRun.Good("export", "--two-files", folder["two"], "-m", folder["m.gguf"]);
         var two = page.DotnetRun(Path.Combine(folder["two"], "run.cs"), s_short, "-t", "0", "-n", "5");
         Assert.True(two.Code == 0, two.Error);
-        Assert.Equal(CommandLineRun.Good("run", "-m", folder["m.gguf"], "-p", s_short, "-t", "0", "-n", "5"), two.Output);
+        Assert.Equal(CommandLineRun.Good("run", "-m", folder["m.gguf"], "-p", s_short, "-t", "0", "-n", "5"),
+            two.Output);
     }
 }

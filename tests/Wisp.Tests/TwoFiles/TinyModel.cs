@@ -17,7 +17,8 @@ internal static class TinyModel
     /// <summary>Lines of invented words, which a small vocabulary can be learnt from.</summary>
     public static string Text(int lines, int seed = 1)
     {
-        string[] syllables = ["ba", "lo", "ri", "ten", "sha", "mu", "ker", "no", "fi", "ost", "el", "ung", "tra", "pi", "ä", "wu"];
+        string[] syllables = ["ba", "lo", "ri", "ten", "sha", "mu", "ker", "no", "fi", "ost", "el", "ung", "tra", "pi",
+            "ä", "wu"];
         var random = new Random(seed);
         var text = new StringBuilder();
         for (var line = 0; line < lines; line++)
