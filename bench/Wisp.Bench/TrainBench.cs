@@ -159,7 +159,7 @@ internal static class TrainBench
         Architecture = Architecture.Llama.Name, Vocabulary = Vocabulary, Context = Context, Width = 384, Layers = 6,
         Heads = 6,
         KvHeads = 6, HeadDim = 64, FeedForward = 1024, TiedHead = false, Rows = Rows, Accumulation = 1, Steps = 100_000,
-        Optimizer = optimizer, DataHash = "",
+        Optimizer = optimizer, DataHash = PretrainPlan.NoData,
     };
 
     private static double Median(List<double> values)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Train.Report;
 
@@ -68,8 +69,17 @@ public sealed record PretrainPlan
 
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>The model's name in its file.</summary>
+    public string Title { get; init; } = "wisp";
+
+    /// <summary>Type of the matrices in the finished model's file; training is float32 always.</summary>
+    public DType Type { get; init; } = DType.F32;
+
     /// <summary>SHA-256 of the data manifest.</summary>
     public required string DataHash { get; init; }
+
+    /// <summary>The hash of a plan whose data is not known yet, or is noise.</summary>
+    public static readonly string NoData = new('0', 64);
 
     [JsonIgnore]
     public int TokensPerStep => Rows * Context * Accumulation;

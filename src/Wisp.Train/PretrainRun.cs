@@ -1,3 +1,4 @@
+using System.Text;
 using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Run;
@@ -25,13 +26,8 @@ public sealed record PretrainHabits
     /// <summary>How much work a kill may cost.</summary>
     public TimeSpan SaveEvery { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Type of the matrices in the finished model's file.</summary>
-    public DType Type { get; init; } = DType.F32;
-
     /// <summary>The command line, for the report.</summary>
     public string CommandLine { get; init; } = "";
-
-    public string Title { get; init; } = "wisp";
 
     /// <summary>FLOP/s that this process measured, for the report; 0 where it did not.</summary>
     public double FmaPeak { get; init; }
@@ -39,7 +35,7 @@ public sealed record PretrainHabits
 
 /// <summary>
 /// A pretraining run in its folder: steps, evaluations, samples, checkpoints, and at the end the model and its report.
-/// Files: checkpoint.gguf, log.jsonl, model.gguf, report.md, report.html.
+/// Files: command.txt, checkpoint.gguf, log.jsonl, model.gguf, report.md, report.html.
 /// </summary>
 public sealed class PretrainRun : IDisposable
 {
@@ -63,8 +59,12 @@ public sealed class PretrainRun : IDisposable
         if (File.Exists(CheckpointPath))
             _training.Load(CheckpointPath);
         else
+        {
+            AtomicFile.Write(CommandPath, s => s.Write(Encoding.UTF8.GetBytes(habits.CommandLine + "\n")));
             // A kill before the first interval resumes the same plan, --minutes included.
             _training.Save(CheckpointPath);
+        }
+
         _log = new RunLog(folder, _training.Step);
     }
 
@@ -75,6 +75,8 @@ public sealed class PretrainRun : IDisposable
     public string CheckpointPath => Path.Combine(_folder, Checkpoint.FileName);
 
     public string ModelPath => Path.Combine(_folder, ModelName);
+
+    private string CommandPath => Path.Combine(_folder, "command.txt");
 
     public int Step => _training.Step;
 
@@ -118,7 +120,7 @@ public sealed class PretrainRun : IDisposable
         progress("evaluating on all held-out text", 0, 0);
         var (nats, bitsPerByte) = _training.Evaluate(cancel: cancel);
         progress("writing the model", 0, 0);
-        ModelFile.Writer(_training.Weights, _corpus.Tokenizer, _habits.Type, _habits.Title)
+        ModelFile.Writer(_training.Weights, _corpus.Tokenizer, _plan.Type, _plan.Title)
             .AddString("general.license", "mit")
             .AddString("wisp.data.manifest.sha256", _plan.DataHash)
             .AddString("wisp.plan", _plan.ToJson())
@@ -128,8 +130,9 @@ public sealed class PretrainRun : IDisposable
         var config = _plan.Config();
         var report = new RunReport
         {
-            Title = _habits.Title,
-            CommandLine = _habits.CommandLine,
+            Title = _plan.Title,
+            // The command that began the run; a resumed one was typed with --resume alone.
+            CommandLine = File.Exists(CommandPath) ? File.ReadAllText(CommandPath).Trim() : _habits.CommandLine,
             Date = _clock.GetUtcNow(),
             Configuration = [.. _plan.Describe(), new Setting("final loss", $"{nats:0.0000} nats a token")],
             ManifestHash = _plan.DataHash,

@@ -99,7 +99,7 @@ internal sealed class PretrainArguments
         if (parse.GetValue(_tokenizer) is not null && parse.GetValue(_vocabulary) is not null)
             throw new UserException("Give --tokenizer or --vocab, not both: a tokenizer brings its vocabulary.");
         Minutes(parse);
-        Plan(parse, VocabularySize(parse), dataHash: "").Validated();
+        Plan(parse, VocabularySize(parse), PretrainPlan.NoData).Validated();
     }
 
     private static void Range(ParseResult parse, Option<int?> option, int least, int most)
@@ -118,7 +118,7 @@ internal sealed class PretrainArguments
         if (parse.GetValue(_resume) is not { } folder)
             return null;
         Option[] allowed = [_resume, _threads, _evaluations, _evaluationTokens, _prompts, _sampleTokens,
-            _saveMinutes, _type, _title];
+            _saveMinutes];
         if (_command.Options.FirstOrDefault(o => !allowed.Contains(o)
             && parse.GetResult(o) is { Implicit: false }) is { } other)
             throw new UserException(
@@ -167,6 +167,9 @@ internal sealed class PretrainArguments
                 ?? Math.Max(1, (int)Math.Round((double)batchTokens / (rows * context))),
             Steps = 1,
             DataHash = dataHash,
+            Type = Enum.Parse<DType>(parse.GetValue(_type) ?? "f32", ignoreCase: true),
+            Title = parse.GetValue(_title)
+                ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(OutputFolder(parse)))),
         };
         plan = plan with
         {
@@ -215,7 +218,7 @@ internal sealed class PretrainArguments
             : throw new UserException($"'{text}' is not a number of tokens; write it like 500K, 20M or 1.5B.");
     }
 
-    public PretrainHabits Habits(ParseResult parse, double peak, string folder)
+    public PretrainHabits Habits(ParseResult parse, double peak)
     {
         var habits = new PretrainHabits();
         return habits with
@@ -226,9 +229,6 @@ internal sealed class PretrainArguments
             SampleTokens = parse.GetValue(_sampleTokens) ?? habits.SampleTokens,
             SaveEvery = parse.GetValue(_saveMinutes) is { } minutes
                 ? TimeSpan.FromMinutes(Math.Clamp(minutes, 0, 1e6)) : habits.SaveEvery,
-            Type = Enum.Parse<DType>(parse.GetValue(_type) ?? "f32", ignoreCase: true),
-            Title = parse.GetValue(_title)
-                ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))),
             CommandLine = CommandLine.Of(parse),
             FmaPeak = peak,
         };

@@ -48,7 +48,7 @@ internal static class PretrainCommand
             Show(setting.Name, setting.Value);
         Show("FMA peak", $"{peak / 1e9:0} GFLOP/s on {pool.Count} {(pool.Count == 1 ? "thread" : "threads")}");
 
-        var habits = options.Habits(parse, peak, folder);
+        var habits = options.Habits(parse, peak);
         using var run = new PretrainRun(
             folder, plan, habits,
             new PretrainRun.Corpus(text.Tokens.Train, text.Tokens.HeldOut, text.Tokenizer, () =>

@@ -12,7 +12,7 @@ public sealed class PretrainRunTests : IDisposable
     private static readonly PretrainHabits s_habits = new()
     {
         Evaluations = 4, EvaluationTokens = 200, SampleTokens = 5, SamplePrompts = ["", "the "],
-        SaveEvery = TimeSpan.Zero, Title = "tiny",
+        SaveEvery = TimeSpan.Zero,
     };
 
     private readonly TinyCorpus _corpus = new();
