@@ -37,9 +37,11 @@ internal static class TrainBench
         {
             var output = new StringWriter();
             using var tee = new TeeWriter(parse.InvocationConfiguration.Output, output);
+            // Training first, while the process's peak of memory is its own; its line last.
+            var last = Run(tee, Math.Max(1, parse.GetValue(rounds)), parse.GetValue(threads));
             if (parse.GetValue(text) is { } path)
                 TokenizerBench.Run(tee, path);
-            Run(tee, Math.Max(1, parse.GetValue(rounds)), parse.GetValue(threads));
+            tee.WriteLine(last);
             if (parse.GetValue(results) is { } file)
                 AtomicFile.Write(file, s => s.Write(System.Text.Encoding.UTF8.GetBytes(Report(output.ToString()))));
             return 0;
@@ -73,7 +75,7 @@ internal static class TrainBench
         return $"{name ?? "unknown CPU"}, {Environment.ProcessorCount} cores";
     }
 
-    private static void Run(TextWriter output, int rounds, int threads)
+    private static string Run(TextWriter output, int rounds, int threads)
     {
         using var pool = new WorkerPool(threads);
         var folder = Directory.CreateTempSubdirectory("wisp-bench-").FullName;
@@ -81,11 +83,9 @@ internal static class TrainBench
         {
             var tokenizer = NoisyText(folder);
             using var shards = TokenShards.Open(Path.Combine(folder, DataPipeline.TrainFile));
-            // AdamW first, while the process's peak of memory is still its own; its line last, as it is the one
-            // compared.
             var last = Measure(output, pool, shards, tokenizer, OptimizerKind.AdamW, rounds);
             output.WriteLine(Measure(output, pool, shards, tokenizer, OptimizerKind.Muon, rounds) + " (Muon)");
-            output.WriteLine(last);
+            return last;
         }
         finally
         {

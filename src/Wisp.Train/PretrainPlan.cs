@@ -107,7 +107,8 @@ public sealed record PretrainPlan
         Require((long)Rows * Context <= 1 << 20,
             $"a micro-batch of {Rows} x {Context} tokens is above {1 << 20:n0}; use fewer rows and more accumulation");
         Require((long)Rows * Context * Accumulation <= int.MaxValue,
-            $"a step of {Rows} x {Context} tokens x {Accumulation} is above {int.MaxValue:n0} tokens");
+            $"a step of {Rows} x {Context} tokens x {Accumulation} is above {int.MaxValue:n0}; " +
+            "lower --rows, --context or --accumulate");
         Require(DataHash is { Length: 64 }, "the data hash is not 64 hexadecimal digits");
         Require(Steps > 0, $"steps are {Steps}; at least one is needed");
         Require(MuonRate is > 0 and <= 10, $"Muon's rate is {MuonRate}; the range is 0 to 10");

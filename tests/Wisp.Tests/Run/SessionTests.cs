@@ -56,7 +56,8 @@ public sealed class SessionTests : IDisposable
         var kept = new List<int>();
         foreach (var token in tokens)
         {
-            // The same passes over the same numbers, so not a bit differs: what is kept is read again with the new token.
+            // The same passes over the same numbers, so not a bit differs: what is kept is read again with the new
+            // token.
             var slides = kept.Count == context;
             if (slides)
                 kept.RemoveRange(0, context - (context / 2));
