@@ -197,9 +197,7 @@ public sealed class Gguf : IDisposable
     public void ReadFloats(GgufTensor tensor, Span<float> y)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Length, tensor.Elements);
-        if (!tensor.DType.CanConvert())
-            throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
-                "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
+        RequireConvertible(tensor);
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
         for (var i = 0L; i < y.Length; i += Part)
         {
@@ -207,6 +205,29 @@ public sealed class Gguf : IDisposable
             var bytes = Bytes(tensor, tensor.DType.BytesOf(i), (int)tensor.DType.BytesOf(part.Length));
             Blocks.Decode(part, bytes, tensor.DType);
         }
+    }
+
+    /// <summary>
+    /// A tensor as a matrix in the map, not copied; of one with more dimensions the last are numbered through, so that
+    /// an expert is a slice of its rows.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The type is one that can be listed but not computed with.</exception>
+    public WeightMatrix Matrix(GgufTensor tensor)
+    {
+        RequireConvertible(tensor);
+        var columns = tensor.Shape.Count == 0 ? 1 : tensor.Shape[0];
+        var rows = columns == 0 ? 0 : tensor.Elements / columns;
+        if (columns is < 1 or > int.MaxValue || rows is < 1 or > int.MaxValue)
+            throw new InvalidDataException(
+                $"{Path}: tensor {tensor.Name} is ({string.Join(", ", tensor.Shape)}), which is no matrix.");
+        return WeightMatrix.Of(_file, tensor.Offset, tensor.DType, (int)rows, (int)columns);
+    }
+
+    private void RequireConvertible(GgufTensor tensor)
+    {
+        if (!tensor.DType.CanConvert())
+            throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
+                "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
     }
 
     public void Dispose() => _file.Dispose();
