@@ -197,9 +197,9 @@ public sealed class Gguf : IDisposable
     public void ReadFloats(GgufTensor tensor, Span<float> y)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Length, tensor.Elements);
-        if (!tensor.DType.CanConvert())
+        if (!tensor.DType.CanDecode())
             throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
-                "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
+                $"which cannot be computed with; {DTypes.Names(DTypes.CanDecode)} can.");
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
         for (var i = 0L; i < y.Length; i += Part)
         {
