@@ -70,7 +70,7 @@ public sealed unsafe class WeightMatrix
     {
         if (rows < 1 || columns < 1)
             throw new ArgumentException($"A matrix of {rows} x {columns} holds nothing.");
-        if (!type.CanConvert())
+        if (!type.CanDecode())
             throw new NotSupportedException($"{type.Name()} weights cannot be computed with.");
     }
 }

@@ -197,7 +197,7 @@ public sealed class Gguf : IDisposable
     public void ReadFloats(GgufTensor tensor, Span<float> y)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Length, tensor.Elements);
-        RequireConvertible(tensor);
+        RequireDecodable(tensor);
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
         for (var i = 0L; i < y.Length; i += Part)
         {
@@ -214,7 +214,7 @@ public sealed class Gguf : IDisposable
     /// <exception cref="InvalidDataException">The type is one that can be listed but not computed with.</exception>
     public WeightMatrix Matrix(GgufTensor tensor)
     {
-        RequireConvertible(tensor);
+        RequireDecodable(tensor);
         var columns = tensor.Shape.Count == 0 ? 1 : tensor.Shape[0];
         var rows = columns == 0 ? 0 : tensor.Elements / columns;
         if (columns is < 1 or > int.MaxValue || rows is < 1 or > int.MaxValue)
@@ -223,11 +223,11 @@ public sealed class Gguf : IDisposable
         return WeightMatrix.Of(_file, tensor.Offset, tensor.DType, (int)rows, (int)columns);
     }
 
-    private void RequireConvertible(GgufTensor tensor)
+    private void RequireDecodable(GgufTensor tensor)
     {
-        if (!tensor.DType.CanConvert())
+        if (!tensor.DType.CanDecode())
             throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
-                "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
+                $"which cannot be computed with; {DTypes.Names(DTypes.CanDecode)} can.");
     }
 
     public void Dispose() => _file.Dispose();

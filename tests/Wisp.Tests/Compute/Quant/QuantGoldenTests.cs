@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using Wisp.Compute;
+using Wisp.Tests.Golden;
+
+namespace Wisp.Tests.Compute.Quant;
+
+/// <summary>Block formats beside llama.cpp's reference: its blocks, its floats, its quantisers.</summary>
+public class QuantGoldenTests
+{
+    // F32 is its own bytes; there is no file for it.
+    public static TheoryData<DType> Decoded =>
+        [.. Enum.GetValues<DType>().Where(type => type.CanDecode() && type != DType.F32)];
+
+    [Theory, MemberData(nameof(Decoded))]
+    public void Decoding_gives_the_bits_that_llama_cpp_gives(DType type)
+    {
+        var golden = GoldenFile.Open($"llamacpp/quant/dequant-{type.Name().ToLowerInvariant()}.safetensors");
+        var sets = 0;
+        foreach (var set in (string[])["quantized", "random", "edge"])
+        {
+            if (!golden.Has($"{set}_blocks"))
+                continue;
+            sets++;
+            var expected = golden.Floats($"{set}_expected");
+            var actual = new float[expected.Length];
+            Blocks.Decode(actual, golden.RawBytes($"{set}_blocks"), type);
+            Assert.Equal(Bits(expected), Bits(actual));
+        }
+
+        Assert.True(sets >= 2, $"only {sets} sets of blocks");
+    }
+
+    [Theory]
+    [InlineData(DType.F16), InlineData(DType.BF16), InlineData(DType.Q4_0), InlineData(DType.Q4_1)]
+    [InlineData(DType.Q5_0), InlineData(DType.Q5_1), InlineData(DType.Q8_0)]
+    public void Simple_types_are_encoded_byte_for_byte_as_llama_cpp_does(DType type)
+    {
+        var golden = GoldenFile.Open("llamacpp/quant/quantize.safetensors");
+        var expected = golden.RawBytes($"{type.Name().ToLowerInvariant()}.bytes");
+        var actual = new byte[expected.Length];
+        Blocks.Encode(actual, golden.Floats("x"), type);
+        Assert.Equal(expected, actual);
+    }
+
+    // One per cent is the promise; on all rows together our search is to be better, not only as good.
+    [Theory]
+    [InlineData(DType.Q2_K), InlineData(DType.Q3_K), InlineData(DType.Q4_K), InlineData(DType.Q5_K)]
+    [InlineData(DType.Q6_K), InlineData(DType.IQ4_NL), InlineData(DType.IQ4_XS)]
+    public void Searched_types_lose_no_more_than_llama_cpp(DType type)
+    {
+        var golden = GoldenFile.Open("llamacpp/quant/quantize.safetensors");
+        var expected = golden.Floats($"{type.Name().ToLowerInvariant()}.rmse");
+        var x = golden.Floats("x");
+        var width = golden.Shape("x")[1];
+        var worse = new List<string>();
+        double ratios = 0;
+        var count = 0;
+        for (var row = 0; row < expected.Length; row++)
+        {
+            var values = x.AsSpan(row * width, width);
+            var actual = RootMeanSquare(values, type);
+            if (!(actual <= 1.01 * expected[row]))
+                worse.Add($"row {row}: {actual:g5} against {expected[row]:g5}");
+            if (row >= 13)
+                (ratios, count) = (ratios + actual / expected[row], count + 1);
+        }
+        worse.Add($"mean ratio {ratios/count}");
+
+        Assert.True(worse.Count == 0, string.Join('\n', worse));
+    }
+
+    [Theory]
+    [InlineData(DType.Q8_0), InlineData(DType.Q8_1), InlineData(DType.Q8_K)]
+    public void Activations_are_encoded_byte_for_byte_as_llama_cpp_does(DType type)
+    {
+        var golden = GoldenFile.Open("llamacpp/quant/activation.safetensors");
+        var expected = golden.RawBytes($"{type.Name().ToLowerInvariant()}.bytes");
+        var actual = new byte[expected.Length];
+        Blocks.EncodeActivations(actual, golden.Floats("x"), type);
+        Assert.Equal(expected, actual);
+    }
+
+    private static double RootMeanSquare(ReadOnlySpan<float> x, DType type)
+    {
+        var blocks = new byte[type.BytesOf(x.Length)];
+        var y = new float[x.Length];
+        Blocks.Encode(blocks, x, type);
+        Blocks.Decode(y, blocks, type);
+        var sum = 0.0;
+        for (var i = 0; i < y.Length; i++)
+            sum += ((double)y[i] - x[i]) * ((double)y[i] - x[i]);
+        return Math.Sqrt(sum / y.Length);
+    }
+
+    private static uint[] Bits(float[] x) => MemoryMarshal.Cast<float, uint>(x).ToArray();
+}
