@@ -120,11 +120,23 @@ public sealed partial record ModelConfig
             $"{ExpertsUsed} of {Experts} experts are used");
         RopeScaling.Check();
         return this;
+    }
 
-        static void Require(bool holds, string what)
-        {
-            if (!holds)
-                throw new ArgumentException($"Model configuration: {what}.");
-        }
+    /// <exception cref="ArgumentException">Out of range, or of a kind that is run but not trained.</exception>
+    public ModelConfig ValidatedForTraining()
+    {
+        Validated();
+        Require(Architecture.Trainable, $"architecture {Architecture.Name} runs but is not trained; " +
+            $"{string.Join(" and ", Architecture.Known.Where(a => a.Trainable).Select(a => a.Name))} are");
+        Require(RotatedDim == HeadDim && RopeScaling.Factor == 1 && RopeScaling.Magnitude == 1
+            && AttentionScale == 1f / MathF.Sqrt(HeadDim) && AttentionSoftcap + LogitSoftcap == 0 && Experts == 0,
+            "scaled or partial RoPE, other attention scales, softcaps and mixtures of experts run but are not trained");
+        return this;
+    }
+
+    private static void Require(bool holds, string what)
+    {
+        if (!holds)
+            throw new ArgumentException($"Model configuration: {what}.");
     }
 }

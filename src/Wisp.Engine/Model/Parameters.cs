@@ -37,17 +37,7 @@ public sealed class ParameterMap
 
     public ParameterMap(ModelConfig config)
     {
-        Config = config.Validated();
-        if (!config.Architecture.Trainable)
-            throw new ArgumentException(
-                $"Models of architecture {config.Architecture.Name} run here but are not trained; " +
-                $"{string.Join(" and ", Architecture.Known.Where(a => a.Trainable).Select(a => a.Name))} are.");
-        if (config.HeadDim % 2 != 0 || config.RotatedDim != config.HeadDim || config.RopeScaling.Factor != 1
-            || config.RopeScaling.Magnitude != 1 || config.AttentionSoftcap + config.LogitSoftcap != 0
-            || config.AttentionScale != 1f / MathF.Sqrt(config.HeadDim) || config.Experts > 0)
-            throw new ArgumentException(
-                "Scaled or partial RoPE, softcaps, other attention scales and mixtures of experts run here but are " +
-                "not trained.");
+        Config = config.ValidatedForTraining();
         if (config.Parameters > int.MaxValue - (1 << 20))
             throw new ArgumentException(
                 $"A model of {config.Parameters:n0} parameters is larger than the {int.MaxValue:n0} that fit one " +
