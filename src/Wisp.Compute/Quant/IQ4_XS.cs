@@ -13,7 +13,7 @@ internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        var d = Lanes.LoadHalf(block);
+        var d = Halves.Load(block);
         var upper = Unsafe.ReadUnaligned<ushort>(block + UpperAt);
         var lower = Unsafe.ReadUnaligned<uint>(block + LowerAt);
         for (var j = 0; j < 8; j++)
@@ -36,7 +36,7 @@ internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder
             IQ4_NL.Pack(block + CodesAt + 16 * j, q + 32 * j);
         }
 
-        Lanes.StoreHalf(block, d);
+        Halves.Store(block, d);
         Unsafe.WriteUnaligned(block + UpperAt, (ushort)upper);
         Unsafe.WriteUnaligned(block + LowerAt, lower);
     }

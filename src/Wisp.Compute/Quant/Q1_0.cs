@@ -8,7 +8,7 @@ internal readonly unsafe struct Q1_0 : IBlockDecoder
 {
     public static void Decode(float* y, byte* block)
     {
-        Vector512<float> d = Vector512.Create(Lanes.LoadHalf(block));
+        Vector512<float> d = Vector512.Create(Halves.Load(block));
         var bit = Lanes.BitOfLane;
         for (var i = 0; i < 8; i++)
         {

@@ -7,7 +7,7 @@ internal readonly unsafe struct Q2_0 : IBlockDecoder
 {
     public static void Decode(float* y, byte* block)
     {
-        var d = Lanes.LoadHalf(block);
+        var d = Halves.Load(block);
         for (var i = 0; i < 64; i++)
             y[i] = ((block[2 + i / 4] >> i % 4 * 2 & 3) - 1) * d;
     }

@@ -16,7 +16,7 @@ internal readonly unsafe struct Q3_K : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        var d = Lanes.LoadHalf(block + ScaleAt);
+        var d = Halves.Load(block + ScaleAt);
         for (var part = 0; part < 4; part++)
         {
             var bytes = Vector128.Load(block + CodesAt + 16 * part);
@@ -52,7 +52,7 @@ internal readonly unsafe struct Q3_K : IBlockDecoder, IBlockEncoder
             block[ScalesAt + 8 + j % 4] |= (byte)(s >> 4 << j / 4 * 2);
         }
 
-        Lanes.StoreHalf(block + ScaleAt, d);
+        Halves.Store(block + ScaleAt, d);
     }
 
     private static int Scale(byte* p, int j) => p[j % 8] >> j / 8 * 4 & 15 | (p[8 + j % 4] >> j / 4 * 2 & 3) << 4;

@@ -13,7 +13,7 @@ internal readonly unsafe struct TQ1_0 : IBlockDecoder
 
     public static void Decode(float* y, byte* block)
     {
-        var d = Lanes.LoadHalf(block + ScaleAt);
+        var d = Halves.Load(block + ScaleAt);
         y = Digits(y, block, 32, 5, d);
         y = Digits(y, block + 32, 16, 5, d);
         Digits(y, block + 48, 4, 4, d);

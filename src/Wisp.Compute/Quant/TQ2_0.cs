@@ -9,7 +9,7 @@ internal readonly unsafe struct TQ2_0 : IBlockDecoder
 
     public static void Decode(float* y, byte* block)
     {
-        var d = Vector512.Create(Lanes.LoadHalf(block + ScaleAt));
+        var d = Vector512.Create(Halves.Load(block + ScaleAt));
         for (var part = 0; part < 4; part++)
         {
             var bytes = Vector128.Load(block + 16 * part);
