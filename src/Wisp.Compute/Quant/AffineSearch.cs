@@ -4,16 +4,17 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// Chooses all numbers of a block of 256 whose sub-blocks are x ≈ d·s·q − dmin·m: integers q in [0, Q], s and m in [0, S]
-/// for each sub-block, binary16 d and dmin for all. What is minimised is the squared error of the decoded values.
+/// Chooses all numbers of a block of 256 whose sub-blocks are x ≈ d·s·q − dmin·m: integers q in [0, Q], s and m in
+/// [0, S] for each sub-block, binary16 d and dmin for all. What is minimised is the squared error of the decoded
+/// values.
 /// </summary>
 /// <remarks>
-/// <para>1. Each sub-block alone, its step a and depth b real numbers: min Σ(x − a·q + b)² over a, b ≥ 0 and q. For given
-/// a, b the best q is the nearest integer; for given q it is a line through the points (q, x):
-/// a = (n·Σqx − Σq·Σx) / (n·Σq² − (Σq)²) and b = (a·Σq − Σx)/n, or a = Σqx/Σq², b = 0 where b would be negative. The two
-/// alternate (Lloyd 1982, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28) and each step lowers the
-/// error, but only to a local minimum: so sixteen starts run at once, one in each lane, from ranges that are a little
-/// wider or narrower than the values.</para>
+/// <para>1. Each sub-block alone, its step a and depth b real numbers: min Σ(x − a·q + b)² over a, b ≥ 0 and q. For
+/// given a, b the best q is the nearest integer; for given q it is a line through the points (q, x): a = (n·Σqx −
+/// Σq·Σx) / (n·Σq² − (Σq)²) and b = (a·Σq − Σx)/n, or a = Σqx/Σq², b = 0 where b would be negative. The two alternate
+/// (Lloyd 1982, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28) and each step lowers the error, but
+/// only to a local minimum: so sixteen starts run at once, one in each lane, from ranges that are a little wider or
+/// narrower than the values.</para>
 /// <para>2. All together: for several (d, dmin) near max a / S and max b / S, each sub-block takes the best of 4 x 4
 /// integers (s, m) around (a/d, b/dmin), judged by the true error. Step and depth are judged as a pair, because
 /// rounding one moves the best place of the other.</para>

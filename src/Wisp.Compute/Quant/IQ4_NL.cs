@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 32 values as a binary16 scale and 4-bit indices into a fixed table (<see cref="Lanes.Iq4Codes"/>): x ≈ d·code[q]. Halves
-/// of a byte as in <see cref="Q4_0"/>; 4.5 bits a value.
+/// 32 values as a binary16 scale and 4-bit indices into a fixed table (<see cref="Lanes.Iq4Codes"/>): x ≈ d·code[q].
+/// Halves of a byte as in <see cref="Q4_0"/>; 4.5 bits a value.
 /// </summary>
 internal readonly unsafe struct IQ4_NL : IBlockDecoder, IBlockEncoder
 {

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 256 values in 8 sub-blocks of 32: x ≈ d·(sⱼ − 32)·code[q], indices and table of <see cref="IQ4_NL"/>, sⱼ of 6 bits and a
-/// binary16 d. 4.25 bits a value.
+/// 256 values in 8 sub-blocks of 32: x ≈ d·(sⱼ − 32)·code[q], indices and table of <see cref="IQ4_NL"/>, sⱼ of 6 bits
+/// and a binary16 d. 4.25 bits a value.
 /// </summary>
 /// <remarks>Bytes: d 2, upper two bits of the scales 2, lower four 4, q 128.</remarks>
 internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder

@@ -3,7 +3,9 @@ using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
 
-/// <summary>128 values of ±d, d a binary16 number: bit i, from the lowest on, says whether value i is positive.</summary>
+/// <summary>
+/// 128 values of ±d, d a binary16 number: bit i, from the lowest on, says whether value i is positive.
+/// </summary>
 internal readonly unsafe struct Q1_0 : IBlockDecoder
 {
     public static void Decode(float* y, byte* block)

@@ -1,7 +1,8 @@
 namespace Wisp.Compute;
 
 /// <summary>
-/// 64 values of d·(q − 1) with q of 2 bits and a binary16 d: four values a byte in their order, from the lowest bits on.
+/// 64 values of d·(q − 1) with q of 2 bits and a binary16 d: four values a byte in their order, from the lowest bits
+/// on.
 /// </summary>
 internal readonly unsafe struct Q2_0 : IBlockDecoder
 {

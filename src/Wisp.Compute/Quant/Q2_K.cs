@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·q − dmin·mⱼ with q of 2 bits, sⱼ and mⱼ of 4 bits and binary16 d, dmin.
-/// 2.625 bits a value.
+/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·q − dmin·mⱼ with q of 2 bits, sⱼ and mⱼ of 4 bits and binary16 d,
+/// dmin. 2.625 bits a value.
 /// </summary>
 /// <remarks>
-/// Bytes: scales 16 (sⱼ low, mⱼ high), q 64, d 2, dmin 2. Each half of the values has 32 bytes of q, whose bit pairs are
-/// four runs of 32 values.
+/// Bytes: scales 16 (sⱼ low, mⱼ high), q 64, d 2, dmin 2. Each half of the values has 32 bytes of q, whose bit pairs
+/// are four runs of 32 values.
 /// </remarks>
 internal readonly unsafe struct Q2_K : IBlockDecoder, IBlockEncoder
 {

@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 32 values as two binary16 numbers and 4-bit integers: x ≈ d·q + m with m the smallest value, 5 bits a value. Halves of
-/// a byte as in <see cref="Q4_0"/>.
+/// 32 values as two binary16 numbers and 4-bit integers: x ≈ d·q + m with m the smallest value, 5 bits a value.
+/// Halves of a byte as in <see cref="Q4_0"/>.
 /// </summary>
 internal readonly unsafe struct Q4_1 : IBlockDecoder, IBlockEncoder
 {

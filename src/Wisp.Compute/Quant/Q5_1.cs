@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 32 values as two binary16 numbers and 5-bit integers: x ≈ d·q + m with m the smallest value, 6 bits a value. The bits
-/// lie as in <see cref="Q5_0"/>.
+/// 32 values as two binary16 numbers and 5-bit integers: x ≈ d·q + m with m the smallest value, 6 bits a value. The
+/// bits lie as in <see cref="Q5_0"/>.
 /// </summary>
 internal readonly unsafe struct Q5_1 : IBlockDecoder, IBlockEncoder
 {

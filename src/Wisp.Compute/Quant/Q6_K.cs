@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·(q − 32) with q of 6 bits, signed bytes sⱼ and a binary16 d. 6.5625 bits a
-/// value.
+/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·(q − 32) with q of 6 bits, signed bytes sⱼ and a binary16 d. 6.5625
+/// bits a value.
 /// </summary>
 /// <remarks>
 /// Bytes: lower four bits 128, upper two 64, scales 16, d 2. Each half of the values has 64 bytes of the former, low

@@ -4,17 +4,18 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// Chooses all numbers of a block whose sub-blocks are x ≈ d·s·c: codes c of a book, an integer s for each sub-block and
-/// a binary16 d for all. What is minimised is the squared error of the decoded values.
+/// Chooses all numbers of a block whose sub-blocks are x ≈ d·s·c: codes c of a book, an integer s for each sub-block
+/// and a binary16 d for all. What is minimised is the squared error of the decoded values.
 /// </summary>
 /// <remarks>
 /// <para>1. Each sub-block alone, its step a real number: min Σ(x − a·c)² over a and c. For given a the best c is the
-/// nearest; for given c the best a is Σcx/Σc². The two alternate (Lloyd 1982, "Least squares quantization in PCM", IEEE
-/// Trans. Inf. Theory 28) from sixteen starts, one in each lane: eight steps that put the largest value near the end of
-/// the book, with both signs, because no book reaches as far up as down.</para>
-/// <para>2. All together: for several d near max|a| / max|s|, each sub-block takes the best of eight integers s around its
-/// positive a/d and eight around its negative one, judged by the true error.</para>
-/// <para>3. With s and c fixed the best d is Σ(s·c·x)/Σ(s·c)²; 2 is repeated with it for as long as that helps.</para>
+/// nearest; for given c the best a is Σcx/Σc². The two alternate (Lloyd 1982, "Least squares quantization in PCM",
+/// IEEE Trans. Inf. Theory 28) from sixteen starts, one in each lane: eight steps that put the largest value near the
+/// end of the book, with both signs, because no book reaches as far up as down.</para>
+/// <para>2. All together: for several d near max|a| / max|s|, each sub-block takes the best of eight integers s
+/// around its positive a/d and eight around its negative one, judged by the true error.</para>
+/// <para>3. With s and c fixed the best d is Σ(s·c·x)/Σ(s·c)²; 2 is repeated with it for as long as that
+/// helps.</para>
 /// </remarks>
 internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodebook
 {

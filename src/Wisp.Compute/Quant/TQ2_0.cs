@@ -2,7 +2,9 @@ using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
 
-/// <summary>256 values of −1, 0 and 1 times a binary16 scale, in two bits each; they lie as in <see cref="Q2_K"/>.</summary>
+/// <summary>
+/// 256 values of −1, 0 and 1 times a binary16 scale, in two bits each; they lie as in <see cref="Q2_K"/>.
+/// </summary>
 internal readonly unsafe struct TQ2_0 : IBlockDecoder
 {
     private const int ScaleAt = 64;

@@ -19,7 +19,8 @@ public sealed class LlamaCppGoldenTests : IDisposable
     private static readonly string[] s_compared =
     [
         "llama-gqa", "llama-tied-spm", "mistral-sliding", "qwen3", "qwen3-tied", "llama-f16", "llama-bf16",
-            "llama-q8_0",
+            "llama-q8_0", "llama-q4_0", "llama-q4_1", "llama-q5_0", "llama-q5_1", "llama-q2_k", "llama-q3_k",
+            "llama-q4_k", "llama-q4_k_m-mix", "llama-q5_k", "llama-q6_k", "llama-iq4_nl", "llama-iq4_xs", "llama-mixed-all",
     ];
 
     private readonly TempFolder _folder = new();
@@ -154,8 +155,7 @@ public sealed class LlamaCppGoldenTests : IDisposable
         var arch = entry.GetProperty("arch").GetString()!;
         if (arch is not ("llama" or "qwen3"))
             return $"architecture '{arch}' is not supported";
-        string[] supported = ["F32", "F16", "BF16", "Q8_0"];
-        if (entry.GetProperty("tensor_types").EnumerateArray().Any(t => !supported.Contains(t.GetString())))
+        if (entry.GetProperty("tensor_types").EnumerateArray().Any(t => !Enum.Parse<DType>(t.GetString()!).CanDecode()))
             return "which cannot be computed with";
         return name switch
         {
