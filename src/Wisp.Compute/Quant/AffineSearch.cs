@@ -4,16 +4,17 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// Chooses all numbers of a block of 256 whose sub-blocks are x ≈ d·s·q − dmin·m: integers q in [0, Q], s and m in [0, S]
-/// for each sub-block, binary16 d and dmin for all. What is minimised is the squared error of the decoded values.
+/// Chooses all numbers of a block of 256 whose sub-blocks are x ≈ d·s·q − dmin·m: integers q in [0, Q], s and m in
+/// [0, S] for each sub-block, binary16 d and dmin for all. What is minimised is the squared error of the decoded
+/// values.
 /// </summary>
 /// <remarks>
-/// <para>1. Each sub-block alone, its step a and depth b real numbers: min Σ(x − a·q + b)² over a, b ≥ 0 and q. For given
-/// a, b the best q is the nearest integer; for given q it is a line through the points (q, x):
-/// a = (n·Σqx − Σq·Σx) / (n·Σq² − (Σq)²) and b = (a·Σq − Σx)/n, or a = Σqx/Σq², b = 0 where b would be negative. The two
-/// alternate (Lloyd 1982, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28) and each step lowers the
-/// error, but only to a local minimum: so sixteen starts run at once, one in each lane, from ranges that are a little
-/// wider or narrower than the values.</para>
+/// <para>1. Each sub-block alone, its step a and depth b real numbers: min Σ(x − a·q + b)² over a, b ≥ 0 and q. For
+/// given a, b the best q is the nearest integer; for given q it is a line through the points (q, x): a = (n·Σqx −
+/// Σq·Σx) / (n·Σq² − (Σq)²) and b = (a·Σq − Σx)/n, or a = Σqx/Σq², b = 0 where b would be negative. The two alternate
+/// (Lloyd 1982, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28) and each step lowers the error, but
+/// only to a local minimum: so sixteen starts run at once, one in each lane, from ranges that are a little wider or
+/// narrower than the values.</para>
 /// <para>2. All together: for several (d, dmin) near max a / S and max b / S, each sub-block takes the best of 4 x 4
 /// integers (s, m) around (a/d, b/dmin), judged by the true error. Step and depth are judged as a pair, because
 /// rounding one moves the best place of the other.</para>
@@ -24,7 +25,7 @@ internal static unsafe class AffineSearch
 {
     private const int Length = 256, MaxSubBlocks = 16;
     private const int Passes = 4; // of Lloyd's alternation; a fifth gains under 0.1 % of the error
-    private const int Trials = 4, Repeats = 3;
+    private const int Trials = 8, Refinements = 3;
 
     private static Vector512<float> Quarter => Vector512.Create(0f, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
 
@@ -55,7 +56,7 @@ internal static unsafe class AffineSearch
                 best = trial;
         }
 
-        for (var r = 0; r < Repeats; r++)
+        for (var r = 0; r < Refinements; r++)
         {
             Codes(q, best, x, subBlock, topCode);
             var next = LeastSquares(best, q, x, subBlock);
@@ -66,8 +67,8 @@ internal static unsafe class AffineSearch
         }
 
         Codes(q, best, x, subBlock, topCode);
-        new ReadOnlySpan<byte>(best.Scales, Length / subBlock).CopyTo(new Span<byte>(scales, MaxSubBlocks));
-        new ReadOnlySpan<byte>(best.Minima, Length / subBlock).CopyTo(new Span<byte>(minima, MaxSubBlocks));
+        for (var j = 0; j < Length / subBlock; j++)
+            (scales[j], minima[j]) = (best.Scales[j], best.Minima[j]);
         return (best.D, best.DMin);
     }
 
@@ -86,10 +87,10 @@ internal static unsafe class AffineSearch
         if (!(step > 0))
             return (0, -min);
 
-        // Each end moves inwards by 0, 0.3, 0.6 or 0.9 steps.
-        var unit = Vector512.Create(0.3f * step);
-        var b = -(Vector512.Create(min) + Quarter * unit);
-        var top = Vector512.Create(max) - Fourth * unit;
+        // Each end moves inwards by -0.4, 0, 0.4 or 0.8 steps.
+        Vector512<float> one = Vector512<float>.One, unit = Vector512.Create(0.4f * step);
+        var b = -(Vector512.Create(min) + (Quarter - one) * unit);
+        var top = Vector512.Create(max) - (Fourth - one) * unit;
         b = Vector512.Max(b, Vector512<float>.Zero);
         var a = (top + b) / Vector512.Create((float)topCode);
 
@@ -130,7 +131,7 @@ internal static unsafe class AffineSearch
             a = Vector512.ConditionalSelect(IsStep(line), line, a);
         }
 
-        var lane = Halves.IndexOfMin(bestError, out _);
+        var lane = Lanes.IndexOfMin(bestError, out _);
         return (bestA[lane], bestB[lane]);
 
         static Vector512<float> IsStep(Vector512<float> v) => Vector512.GreaterThan(v, Vector512<float>.Zero) &
@@ -158,7 +159,7 @@ internal static unsafe class AffineSearch
                 error = Simd.Fma(e, e, error);
             }
 
-            var lane = Halves.IndexOfMin(error, out var least);
+            var lane = Lanes.IndexOfMin(error, out var least);
             choice.Scales[j] = (byte)s[lane];
             choice.Minima[j] = (byte)m[lane];
             choice.Error += least;
@@ -212,7 +213,7 @@ internal static unsafe class AffineSearch
             var a = Vector512.Create(choice.D * choice.Scales[i / n]);
             var b = Vector512.Create(choice.DMin * choice.Minima[i / n]);
             var code = Vector512.ConvertToInt32(Nearest((Vector512.Load(x + i) + b) * Inverse(a), limit));
-            Halves.StoreBytes(q + i, code);
+            Lanes.StoreBytes(q + i, code);
         }
     }
 

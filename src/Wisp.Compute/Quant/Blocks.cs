@@ -47,8 +47,8 @@ public static unsafe class Blocks
     /// others by a search for the least squared error.
     /// </summary>
     /// <remarks>
-    /// Values should be finite: a quantised block that is given a NaN or an infinity decodes to anything, though no other
-    /// block suffers. One thread encodes; rows are independent, so a caller with many may share them out.
+    /// Values should be finite: a quantised block that is given a NaN or an infinity decodes to anything, though no
+    /// other block suffers. One thread encodes; rows are independent, so a caller with many may share them out.
     /// </remarks>
     public static void Encode(Span<byte> blocks, ReadOnlySpan<float> x, DType type)
     {

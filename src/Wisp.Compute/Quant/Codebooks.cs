@@ -57,20 +57,22 @@ internal readonly struct Iq4Table : ICodebook
     private static ReadOnlySpan<sbyte> Codes =>
         [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
+    // As floats, because this is the inner loop of a search: code k + 1 and where it takes over from code k.
+    private static ReadOnlySpan<float> Next => [-104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+    private static ReadOnlySpan<float> Midpoints =>
+        [-115.5f, -93.5f, -74, -57, -42, -28.5f, -16, -4.5f, 7, 19, 31.5f, 45.5f, 61, 79, 101];
+
     public static int Index(sbyte code) => Codes.IndexOf(code);
 
-    /// <summary>From the lowest code up: every midpoint that v has reached adds the step to the next code.</summary>
+    /// <summary>The highest code whose midpoint with the one below v has reached.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Nearest(Vector512<float> v)
     {
         var nearest = Vector512.Create(-127f);
-        for (var k = 1; k < 16; k++)
-        {
-            int low = Codes[k - 1], high = Codes[k];
-            var reached = Vector512.GreaterThanOrEqual(v, Vector512.Create((low + high) * 0.5f));
-            nearest += Vector512.Create((float)(high - low)) & reached;
-        }
-
+        for (var k = 0; k < 15; k++)
+            nearest = Vector512.ConditionalSelect(
+                Vector512.GreaterThanOrEqual(v, Vector512.Create(Midpoints[k])), Vector512.Create(Next[k]), nearest);
         return nearest;
     }
 }

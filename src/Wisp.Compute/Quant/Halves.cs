@@ -1,47 +1,31 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
 
-/// <summary>What the searches share: scales as binary16 will hold them, and the winner among lanes.</summary>
+/// <summary>Binary16 numbers in blocks, and the ones nearest to a scale that is looked for.</summary>
 internal static unsafe class Halves
 {
-    /// <summary>The nearest finite half: a scale beyond the range becomes the largest, since infinity decodes to
-    /// nothing.</summary>
-    public static float Nearest(float v)
-    {
-        const float Max = 65504;
-        return (float)(Half)Math.Clamp(v, -Max, Max);
-    }
+    private const float Largest = 65504;
 
-    /// <summary>The next half away from zero, so that no multiple up to the wanted one is lost; at most the
-    /// largest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Load(byte* p) => (float)BitConverter.UInt16BitsToHalf(Unsafe.ReadUnaligned<ushort>(p));
+
+    /// <summary>To nearest even, infinity where the value is beyond the range.</summary>
+    public static void Store(byte* p, float value) =>
+        Unsafe.WriteUnaligned(p, BitConverter.HalfToUInt16Bits((Half)value));
+
+    /// <summary>The nearest half that is finite: an infinite scale would spoil the whole block.</summary>
+    public static float Nearest(float v) => (float)(Half)Math.Clamp(v, -Largest, Largest);
+
+    /// <summary>
+    /// The nearest half of at least that magnitude, or the largest: what is divided by it stays within its limit.
+    /// </summary>
     public static float Up(float v)
     {
         var nearest = Nearest(v);
         if (MathF.Abs(nearest) >= MathF.Abs(v))
             return nearest;
-        var half = Half.CopySign((Half)nearest, (Half)v);
-        return Nearest((float)BitConverter.UInt16BitsToHalf((ushort)(BitConverter.HalfToUInt16Bits(half) + 1)));
-    }
-
-    /// <summary>The lane of the smallest number; the first where none is a number.</summary>
-    public static int IndexOfMin(Vector512<float> v, out float min)
-    {
-        var p = stackalloc float[16];
-        v.Store(p);
-        var at = 0;
-        for (var lane = 1; lane < 16; lane++)
-            if (p[lane] < p[at])
-                at = lane;
-        min = p[at];
-        return at;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreBytes(byte* to, Vector512<int> v)
-    {
-        var words = Vector256.Narrow(v.GetLower(), v.GetUpper());
-        Vector128.Narrow(words.GetLower(), words.GetUpper()).AsByte().Store(to);
+        var bits = BitConverter.HalfToUInt16Bits(Half.CopySign((Half)nearest, (Half)v));
+        return Nearest((float)BitConverter.UInt16BitsToHalf((ushort)(bits + 1)));
     }
 }

@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 32 values as a binary16 scale and 4-bit indices into a fixed table (<see cref="Lanes.Iq4Codes"/>): x ≈ d·code[q]. Halves
-/// of a byte as in <see cref="Q4_0"/>; 4.5 bits a value.
+/// 32 values as a binary16 scale and 4-bit indices into a fixed table (<see cref="Lanes.Iq4Codes"/>): x ≈ d·code[q].
+/// Halves of a byte as in <see cref="Q4_0"/>; 4.5 bits a value.
 /// </summary>
 internal readonly unsafe struct IQ4_NL : IBlockDecoder, IBlockEncoder
 {
-    public static void Decode(float* y, byte* block) => Decode(y, block + 2, Lanes.LoadHalf(block));
+    public static void Decode(float* y, byte* block) => Decode(y, block + 2, Halves.Load(block));
 
     /// <summary>32 values from 16 bytes of indices.</summary>
     public static void Decode(float* y, byte* indices, float scale)
@@ -22,7 +22,7 @@ internal readonly unsafe struct IQ4_NL : IBlockDecoder, IBlockEncoder
     public static void Encode(byte* block, float* x)
     {
         var q = stackalloc sbyte[32];
-        Lanes.StoreHalf(block, SymmetricSearch<Iq4Table>.Encode(q, x, 32));
+        Halves.Store(block, SymmetricSearch<Iq4Table>.Encode(q, x, 32));
         Pack(block + 2, q);
     }
 

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 256 values in 8 sub-blocks of 32: x ≈ d·(sⱼ − 32)·code[q], indices and table of <see cref="IQ4_NL"/>, sⱼ of 6 bits and a
-/// binary16 d. 4.25 bits a value.
+/// 256 values in 8 sub-blocks of 32: x ≈ d·(sⱼ − 32)·code[q], indices and table of <see cref="IQ4_NL"/>, sⱼ of 6 bits
+/// and a binary16 d. 4.25 bits a value.
 /// </summary>
 /// <remarks>Bytes: d 2, upper two bits of the scales 2, lower four 4, q 128.</remarks>
 internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder
@@ -13,7 +13,7 @@ internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        var d = Lanes.LoadHalf(block);
+        var d = Halves.Load(block);
         var upper = Unsafe.ReadUnaligned<ushort>(block + UpperAt);
         var lower = Unsafe.ReadUnaligned<uint>(block + LowerAt);
         for (var j = 0; j < 8; j++)
@@ -36,7 +36,7 @@ internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder
             IQ4_NL.Pack(block + CodesAt + 16 * j, q + 32 * j);
         }
 
-        Lanes.StoreHalf(block, d);
+        Halves.Store(block, d);
         Unsafe.WriteUnaligned(block + UpperAt, (ushort)upper);
         Unsafe.WriteUnaligned(block + LowerAt, lower);
     }

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
 
-/// <summary>What the block formats share: stored halves, and sixteen stored bytes as sixteen floats.</summary>
+/// <summary>What the block formats share: sixteen stored bytes as sixteen floats, and back.</summary>
 internal static unsafe class Lanes
 {
     /// <summary>The value of a bit at 0, 1, ... 15: one for each lane that asks for its bit of a mask.</summary>
@@ -14,12 +14,6 @@ internal static unsafe class Lanes
     /// <summary>The codes of IQ4_NL and IQ4_XS: denser near zero, as weights are.</summary>
     public static Vector128<sbyte> Iq4Codes =>
         Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float LoadHalf(byte* p) => (float)BitConverter.UInt16BitsToHalf(Unsafe.ReadUnaligned<ushort>(p));
-
-    public static void StoreHalf(byte* p, float value) =>
-        Unsafe.WriteUnaligned(p, BitConverter.HalfToUInt16Bits((Half)value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Ints(Vector128<byte> q) => Vector512.WidenLower(
@@ -39,4 +33,25 @@ internal static unsafe class Lanes
     /// <summary>The upper four bits of sixteen bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<byte> High(Vector128<byte> q) => q >> 4;
+
+    /// <summary>Sixteen integers that fit a byte.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(byte* to, Vector512<int> v)
+    {
+        var words = Vector256.Narrow(v.GetLower(), v.GetUpper());
+        Vector128.Narrow(words.GetLower(), words.GetUpper()).AsByte().Store(to);
+    }
+
+    /// <summary>The lane of the smallest number, the first of equals; lane 0 where that is no number.</summary>
+    public static int IndexOfMin(Vector512<float> v, out float min)
+    {
+        var p = stackalloc float[16];
+        v.Store(p);
+        var at = 0;
+        for (var lane = 1; lane < 16; lane++)
+            if (p[lane] < p[at])
+                at = lane;
+        min = p[at];
+        return at;
+    }
 }

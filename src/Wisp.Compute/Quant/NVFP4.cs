@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 64 values in 4 sub-blocks of 16 with an 8-bit float (E4M3, unsigned) as the scale of each, and 4-bit floats as in <see
-/// cref="MXFP4"/>. A sub-block's 8 bytes hold value j in the lower half of byte j and value j + 8 in the upper.
+/// 64 values in 4 sub-blocks of 16 with an 8-bit float (E4M3, unsigned) as the scale of each, and 4-bit floats as in
+/// <see cref="MXFP4"/>. A sub-block's 8 bytes hold value j in the lower half of byte j and value j + 8 in the upper.
 /// </summary>
 internal readonly unsafe struct NVFP4 : IBlockDecoder
 {

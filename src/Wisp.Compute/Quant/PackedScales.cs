@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Wisp.Compute;
 
 /// <summary>
-/// Eight scales and eight minima of six bits in the 12 bytes that <see cref="Q4_K"/> and <see cref="Q5_K"/> share. Bytes
-/// 0-3 and 4-7 hold the first four scales and minima in their lower six bits; the other four have their lower halves in
-/// the nibbles of bytes 8-11 and their upper two bits in the upper two of bytes 0-7.
+/// Eight scales and eight minima of six bits in the 12 bytes that <see cref="Q4_K"/> and <see cref="Q5_K"/> share.
+/// Bytes 0-3 and 4-7 hold the first four scales and minima in their lower six bits; the other four have their lower
+/// halves in the nibbles of bytes 8-11 and their upper two bits in the upper two of bytes 0-7.
 /// </summary>
 internal static unsafe class PackedScales
 {

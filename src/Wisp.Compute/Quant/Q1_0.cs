@@ -3,12 +3,14 @@ using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
 
-/// <summary>128 values of ±d, d a binary16 number: bit i, from the lowest on, says whether value i is positive.</summary>
+/// <summary>
+/// 128 values of ±d, d a binary16 number: bit i, from the lowest on, says whether value i is positive.
+/// </summary>
 internal readonly unsafe struct Q1_0 : IBlockDecoder
 {
     public static void Decode(float* y, byte* block)
     {
-        Vector512<float> d = Vector512.Create(Lanes.LoadHalf(block));
+        Vector512<float> d = Vector512.Create(Halves.Load(block));
         var bit = Lanes.BitOfLane;
         for (var i = 0; i < 8; i++)
         {

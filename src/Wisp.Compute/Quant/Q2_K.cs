@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·q − dmin·mⱼ with q of 2 bits, sⱼ and mⱼ of 4 bits and binary16 d, dmin.
-/// 2.625 bits a value.
+/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·q − dmin·mⱼ with q of 2 bits, sⱼ and mⱼ of 4 bits and binary16 d,
+/// dmin. 2.625 bits a value.
 /// </summary>
 /// <remarks>
-/// Bytes: scales 16 (sⱼ low, mⱼ high), q 64, d 2, dmin 2. Each half of the values has 32 bytes of q, whose bit pairs are
-/// four runs of 32 values.
+/// Bytes: scales 16 (sⱼ low, mⱼ high), q 64, d 2, dmin 2. Each half of the values has 32 bytes of q, whose bit pairs
+/// are four runs of 32 values.
 /// </remarks>
 internal readonly unsafe struct Q2_K : IBlockDecoder, IBlockEncoder
 {
@@ -16,7 +16,7 @@ internal readonly unsafe struct Q2_K : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        float d = Lanes.LoadHalf(block + ScaleAt), dmin = Lanes.LoadHalf(block + MinimumAt);
+        float d = Halves.Load(block + ScaleAt), dmin = Halves.Load(block + MinimumAt);
         for (var part = 0; part < 4; part++) // of 16 bytes, each with 16 values of four runs
         {
             var bytes = Vector128.Load(block + CodesAt + 16 * part);
@@ -38,8 +38,8 @@ internal readonly unsafe struct Q2_K : IBlockDecoder, IBlockEncoder
         for (var j = 0; j < 16; j++)
             block[j] = (byte)(scales[j] | minima[j] << 4);
         Pack(block + CodesAt, q);
-        Lanes.StoreHalf(block + ScaleAt, d);
-        Lanes.StoreHalf(block + MinimumAt, dmin);
+        Halves.Store(block + ScaleAt, d);
+        Halves.Store(block + MinimumAt, dmin);
     }
 
     /// <summary>The lower two bits of 256 codes in 64 bytes.</summary>

@@ -3,12 +3,13 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 256 values in 16 sub-blocks of 16: x ≈ d·(sⱼ − 32)·(q − 4) with q of 3 bits, sⱼ of 6 bits and a binary16 d. 3.4375 bits
-/// a value.
+/// 256 values in 16 sub-blocks of 16: x ≈ d·(sⱼ − 32)·(q − 4) with q of 3 bits, sⱼ of 6 bits and a binary16 d. 3.4375
+/// bits a value.
 /// </summary>
 /// <remarks>
-/// Bytes: third bits 32 (bit r of byte i belongs to value i of the r-th run of 32), lower two bits 64 (as in <see
-/// cref="Q2_K"/>), scales 12 (sixteen nibbles in 8 bytes, sⱼ and sⱼ₊₈ sharing one; then the upper bit pairs in 4), d 2.
+/// Bytes: third bits 32 (bit r of byte i belongs to value i of the r-th run of 32), lower two bits 64 (as in
+/// <see cref="Q2_K"/>), scales 12 (sixteen nibbles in 8 bytes, sⱼ and sⱼ₊₈ sharing one; then the upper bit pairs in
+/// 4), d 2.
 /// </remarks>
 internal readonly unsafe struct Q3_K : IBlockDecoder, IBlockEncoder
 {
@@ -16,7 +17,7 @@ internal readonly unsafe struct Q3_K : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        var d = Lanes.LoadHalf(block + ScaleAt);
+        var d = Halves.Load(block + ScaleAt);
         for (var part = 0; part < 4; part++)
         {
             var bytes = Vector128.Load(block + CodesAt + 16 * part);
@@ -52,7 +53,7 @@ internal readonly unsafe struct Q3_K : IBlockDecoder, IBlockEncoder
             block[ScalesAt + 8 + j % 4] |= (byte)(s >> 4 << j / 4 * 2);
         }
 
-        Lanes.StoreHalf(block + ScaleAt, d);
+        Halves.Store(block + ScaleAt, d);
     }
 
     private static int Scale(byte* p, int j) => p[j % 8] >> j / 8 * 4 & 15 | (p[8 + j % 4] >> j / 4 * 2 & 3) << 4;

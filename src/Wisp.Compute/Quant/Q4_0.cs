@@ -10,7 +10,7 @@ internal readonly unsafe struct Q4_0 : IBlockDecoder, IBlockEncoder
 {
     public static void Decode(float* y, byte* block)
     {
-        var d = Vector512.Create(Lanes.LoadHalf(block));
+        var d = Vector512.Create(Halves.Load(block));
         var q = Vector128.Load(block + 2);
         var zero = Vector128.Create((byte)8);
         (Lanes.Floats((Lanes.Low(q) - zero).AsSByte()) * d).Store(y);
@@ -24,7 +24,7 @@ internal readonly unsafe struct Q4_0 : IBlockDecoder, IBlockEncoder
     {
         var d = Extremes.Signed(x, 32) / -8; // a block of zeros gets −0, as in the reference quantiser
         var inverse = d != 0 ? 1 / d : 0;
-        Lanes.StoreHalf(block, d);
+        Halves.Store(block, d);
         for (var j = 0; j < 16; j++)
             block[2 + j] = (byte)(Code(x[j] * inverse) | Code(x[j + 16] * inverse) << 4);
     }

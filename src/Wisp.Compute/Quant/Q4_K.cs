@@ -13,7 +13,7 @@ internal readonly unsafe struct Q4_K : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        float d = Lanes.LoadHalf(block), dmin = Lanes.LoadHalf(block + 2);
+        float d = Halves.Load(block), dmin = Halves.Load(block + 2);
         var (scales, minima) = PackedScales.Load(block + ScalesAt);
         var codes = block + CodesAt;
         for (var pair = 0; pair < 4; pair++, codes += 32, y += 64, scales >>= 16, minima >>= 16)
@@ -33,8 +33,8 @@ internal readonly unsafe struct Q4_K : IBlockDecoder, IBlockEncoder
     {
         byte* scales = stackalloc byte[8], minima = stackalloc byte[8], q = stackalloc byte[256];
         var (d, dmin) = AffineSearch.Encode(q, scales, minima, x, subBlock: 32, topCode: 15, topScale: 63);
-        Lanes.StoreHalf(block, d);
-        Lanes.StoreHalf(block + 2, dmin);
+        Halves.Store(block, d);
+        Halves.Store(block + 2, dmin);
         PackedScales.Store(block + ScalesAt, scales, minima);
         for (var i = 0; i < 128; i++)
         {

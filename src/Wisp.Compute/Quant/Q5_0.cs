@@ -11,7 +11,7 @@ internal readonly unsafe struct Q5_0 : IBlockDecoder, IBlockEncoder
 {
     public static void Decode(float* y, byte* block)
     {
-        var d = Vector512.Create(Lanes.LoadHalf(block));
+        var d = Vector512.Create(Halves.Load(block));
         var (low, high) = Codes(block + 2);
         var zero = Vector512.Create(16);
         (Vector512.ConvertToSingle(low - zero) * d).Store(y);
@@ -22,7 +22,7 @@ internal readonly unsafe struct Q5_0 : IBlockDecoder, IBlockEncoder
     {
         var d = Extremes.Signed(x, 32) / -16;
         var inverse = d != 0 ? 1 / d : 0;
-        Lanes.StoreHalf(block, d);
+        Halves.Store(block, d);
         var fifth = 0u;
         for (var j = 0; j < 16; j++)
         {

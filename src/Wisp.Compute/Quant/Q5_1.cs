@@ -4,14 +4,14 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 32 values as two binary16 numbers and 5-bit integers: x ≈ d·q + m with m the smallest value, 6 bits a value. The bits
-/// lie as in <see cref="Q5_0"/>.
+/// 32 values as two binary16 numbers and 5-bit integers: x ≈ d·q + m with m the smallest value, 6 bits a value. The
+/// bits lie as in <see cref="Q5_0"/>.
 /// </summary>
 internal readonly unsafe struct Q5_1 : IBlockDecoder, IBlockEncoder
 {
     public static void Decode(float* y, byte* block)
     {
-        Vector512<float> d = Vector512.Create(Lanes.LoadHalf(block)), m = Vector512.Create(Lanes.LoadHalf(block + 2));
+        Vector512<float> d = Vector512.Create(Halves.Load(block)), m = Vector512.Create(Halves.Load(block + 2));
         var (low, high) = Q5_0.Codes(block + 4);
         (Vector512.ConvertToSingle(low) * d + m).Store(y);
         (Vector512.ConvertToSingle(high) * d + m).Store(y + 16);
@@ -22,8 +22,8 @@ internal readonly unsafe struct Q5_1 : IBlockDecoder, IBlockEncoder
         var (min, max) = Extremes.Range(x, 32);
         var d = (max - min) / 31;
         var inverse = d != 0 ? 1 / d : 0;
-        Lanes.StoreHalf(block, d);
-        Lanes.StoreHalf(block + 2, min);
+        Halves.Store(block, d);
+        Halves.Store(block + 2, min);
         var fifth = 0u;
         for (var j = 0; j < 16; j++)
         {

@@ -12,7 +12,7 @@ internal readonly unsafe struct Q5_K : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        float d = Lanes.LoadHalf(block), dmin = Lanes.LoadHalf(block + 2);
+        float d = Halves.Load(block), dmin = Halves.Load(block + 2);
         var (scales, minima) = PackedScales.Load(block + ScalesAt);
         for (var half = 0; half < 2; half++)
         {
@@ -40,8 +40,8 @@ internal readonly unsafe struct Q5_K : IBlockDecoder, IBlockEncoder
     {
         byte* scales = stackalloc byte[8], minima = stackalloc byte[8], q = stackalloc byte[256];
         var (d, dmin) = AffineSearch.Encode(q, scales, minima, x, subBlock: 32, topCode: 31, topScale: 63);
-        Lanes.StoreHalf(block, d);
-        Lanes.StoreHalf(block + 2, dmin);
+        Halves.Store(block, d);
+        Halves.Store(block + 2, dmin);
         PackedScales.Store(block + ScalesAt, scales, minima);
         for (var i = 0; i < 32; i++)
         {

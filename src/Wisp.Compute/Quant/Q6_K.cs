@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·(q − 32) with q of 6 bits, signed bytes sⱼ and a binary16 d. 6.5625 bits a
-/// value.
+/// 256 values in 16 sub-blocks of 16: x ≈ d·sⱼ·(q − 32) with q of 6 bits, signed bytes sⱼ and a binary16 d. 6.5625
+/// bits a value.
 /// </summary>
 /// <remarks>
 /// Bytes: lower four bits 128, upper two 64, scales 16, d 2. Each half of the values has 64 bytes of the former, low
@@ -17,7 +17,7 @@ internal readonly unsafe struct Q6_K : IBlockDecoder, IBlockEncoder
 
     public static void Decode(float* y, byte* block)
     {
-        var d = Lanes.LoadHalf(block + ScaleAt);
+        var d = Halves.Load(block + ScaleAt);
         for (var part = 0; part < 4; part++)
         {
             var lower = block + part / 2 * 64 + part % 2 * 16;
@@ -52,7 +52,7 @@ internal readonly unsafe struct Q6_K : IBlockDecoder, IBlockEncoder
             block[UpperAt + i] = (byte)(run[0] >> 4 | run[32] >> 4 << 2 | run[64] >> 4 << 4 | run[96] >> 4 << 6);
         }
 
-        Lanes.StoreHalf(block + ScaleAt, d);
+        Halves.Store(block + ScaleAt, d);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

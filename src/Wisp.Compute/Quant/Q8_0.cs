@@ -15,7 +15,7 @@ internal readonly unsafe struct Q8_0 : IBlockDecoder, IBlockEncoder
 {
     public static void Decode(float* y, byte* block)
     {
-        var d = Vector512.Create(Lanes.LoadHalf(block));
+        var d = Vector512.Create(Halves.Load(block));
         (Lanes.Floats(Vector128.Load((sbyte*)block + 2)) * d).Store(y);
         (Lanes.Floats(Vector128.Load((sbyte*)block + 18)) * d).Store(y + 16);
     }
@@ -23,7 +23,7 @@ internal readonly unsafe struct Q8_0 : IBlockDecoder, IBlockEncoder
     public static void Encode(byte* block, float* x)
     {
         var d = Encode(block + 2, x, out _);
-        Lanes.StoreHalf(block, d);
+        Halves.Store(block, d);
     }
 
     /// <summary>The integers of 32 values, their sum, and the scale before it is rounded.</summary>

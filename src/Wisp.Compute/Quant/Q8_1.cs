@@ -11,7 +11,7 @@ internal readonly unsafe struct Q8_1 : IBlockEncoder
     public static void Encode(byte* block, float* x)
     {
         var d = Q8_0.Encode(block + 4, x, out var sum);
-        Lanes.StoreHalf(block, d);
-        Lanes.StoreHalf(block + 2, sum * d);
+        Halves.Store(block, d);
+        Halves.Store(block + 2, sum * d);
     }
 }

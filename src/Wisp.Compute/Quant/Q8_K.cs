@@ -28,8 +28,7 @@ internal readonly unsafe struct Q8_K : IBlockEncoder
         {
             var q = Vector512.ConvertToInt32(Vector512.Round(Vector512.Load(x + i) * Vector512.Create(inverse)));
             q = Vector512.Min(q, Vector512.Create(127));
-            var words = Vector256.Narrow(q.GetLower(), q.GetUpper());
-            Vector128.Narrow(words.GetLower(), words.GetUpper()).AsByte().Store(block + 4 + i);
+            Lanes.StoreBytes(block + 4 + i, q);
             Unsafe.WriteUnaligned(block + SumsAt + i / 8, (short)Vector512.Sum(q));
         }
     }

@@ -4,23 +4,24 @@ using System.Runtime.Intrinsics;
 namespace Wisp.Compute;
 
 /// <summary>
-/// Chooses all numbers of a block whose sub-blocks are x ≈ d·s·c: codes c of a book, an integer s for each sub-block and
-/// a binary16 d for all. What is minimised is the squared error of the decoded values.
+/// Chooses all numbers of a block whose sub-blocks are x ≈ d·s·c: codes c of a book, an integer s for each sub-block
+/// and a binary16 d for all. What is minimised is the squared error of the decoded values.
 /// </summary>
 /// <remarks>
 /// <para>1. Each sub-block alone, its step a real number: min Σ(x − a·c)² over a and c. For given a the best c is the
-/// nearest; for given c the best a is Σcx/Σc². The two alternate (Lloyd 1982, "Least squares quantization in PCM", IEEE
-/// Trans. Inf. Theory 28) from sixteen starts, one in each lane: eight steps that put the largest value near the end of
-/// the book, with both signs, because no book reaches as far up as down.</para>
-/// <para>2. All together: for several d near max|a| / max|s|, each sub-block takes the best of eight integers s around its
-/// positive a/d and eight around its negative one, judged by the true error.</para>
-/// <para>3. With s and c fixed the best d is Σ(s·c·x)/Σ(s·c)²; 2 is repeated with it for as long as that helps.</para>
+/// nearest; for given c the best a is Σcx/Σc². The two alternate (Lloyd 1982, "Least squares quantization in PCM",
+/// IEEE Trans. Inf. Theory 28) from sixteen starts, one in each lane: eight steps that put the largest value near the
+/// end of the book, with both signs, because no book reaches as far up as down.</para>
+/// <para>2. All together: for several d near max|a| / max|s|, each sub-block takes the best of eight integers s
+/// around its positive a/d and eight around its negative one, judged by the true error.</para>
+/// <para>3. With s and c fixed the best d is Σ(s·c·x)/Σ(s·c)²; 2 is repeated with it for as long as that
+/// helps.</para>
 /// </remarks>
 internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodebook
 {
     private const int Length = 256, MaxSubBlocks = 16;
     private const int Passes = 4; // of Lloyd's alternation; a fifth gains under 0.1 % of the error
-    private const int Trials = 4, Repeats = 3;
+    private const int Trials = 8, Refinements = 3;
 
     // Lanes 0-7 go with a positive step, 8-15 with a negative one.
     private static Vector512<float> Signs =>
@@ -48,7 +49,7 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
         }
 
         var best = new Choice { Error = float.PositiveInfinity };
-        for (var t = 0; t < 2 * Trials; t++)
+        for (var t = 0; t < Trials; t++)
         {
             var trial = new Choice { D = Halves.Up((t % 2 == 0 ? topUp : topDown) / (lowScale + t / 2)) };
             Fit(ref trial, x, up, down, subBlock, lowScale, topScale);
@@ -56,7 +57,7 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
                 best = trial;
         }
 
-        for (var r = 0; r < Repeats; r++)
+        for (var r = 0; r < Refinements; r++)
         {
             Codes(codes, best, x, subBlock);
             var next = LeastSquares(best, codes, x, subBlock);
@@ -67,7 +68,8 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
         }
 
         Codes(codes, best, x, subBlock);
-        new ReadOnlySpan<sbyte>(best.Scales, Length / subBlock).CopyTo(new Span<sbyte>(scales, MaxSubBlocks));
+        for (var j = 0; j < Length / subBlock; j++)
+            scales[j] = best.Scales[j];
         return best.D;
     }
 
@@ -80,7 +82,7 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
         for (var lane = 0; lane < 16; lane++)
             halves[lane] = Halves.Nearest(steps[lane]);
         steps = Vector512.Load(halves);
-        var step = steps[Halves.IndexOfMin(Errors(x, n, steps), out _)];
+        var step = steps[Lanes.IndexOfMin(Errors(x, n, steps), out _)];
         for (var i = 0; i < n; i += 16)
             Codes(codes + i, x + i, step);
         return step;
@@ -129,8 +131,8 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
     {
         var none = Vector512.Create(float.PositiveInfinity);
         var positive = Vector512.GreaterThan(Signs, Vector512<float>.Zero);
-        var up = Halves.IndexOfMin(Vector512.ConditionalSelect(positive, errors, none), out _);
-        var down = Halves.IndexOfMin(Vector512.ConditionalSelect(positive, none, errors), out _);
+        var up = Lanes.IndexOfMin(Vector512.ConditionalSelect(positive, errors, none), out _);
+        var down = Lanes.IndexOfMin(Vector512.ConditionalSelect(positive, none, errors), out _);
         return (steps[up], steps[down]);
     }
 
@@ -146,7 +148,7 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
             var s = Vector512.Min(
                 Vector512.Max(middle + Around, Vector512.Create((float)lowScale)), Vector512.Create((float)topScale));
             var errors = Errors(x + j * n, n, s * Vector512.Create(choice.D));
-            var lane = Halves.IndexOfMin(errors, out var least);
+            var lane = Lanes.IndexOfMin(errors, out var least);
             choice.Scales[j] = (sbyte)s[lane];
             choice.Error += least;
         }
@@ -188,7 +190,7 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
     private static void Codes(sbyte* codes, float* x, float step)
     {
         var nearest = TBook.Nearest(Vector512.Load(x) * Inverse(Vector512.Create(step)));
-        Halves.StoreBytes((byte*)codes, Vector512.ConvertToInt32(nearest));
+        Lanes.StoreBytes((byte*)codes, Vector512.ConvertToInt32(nearest));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -189,13 +189,26 @@ public sealed class ModelFile : IDisposable
                 .AddBool("tokenizer.ggml.add_bos_token", true);
     }
 
-    // llama.cpp's llama_ftype: what most of the tensors are.
+    // llama.cpp's llama_ftype: what most of the tensors are. The K types have names for mixtures too; these are the
+    // pure.
     private static uint FileType(DType type) => type switch
     {
         DType.F32 => 0,
         DType.F16 => 1,
+        DType.Q4_0 => 2,
+        DType.Q4_1 => 3,
         DType.Q8_0 => 7,
+        DType.Q5_0 => 8,
+        DType.Q5_1 => 9,
+        DType.Q2_K => 10,
+        DType.Q3_K => 11,
+        DType.Q4_K => 14,
+        DType.Q5_K => 16,
+        DType.Q6_K => 18,
+        DType.IQ4_NL => 25,
+        DType.IQ4_XS => 30,
         DType.BF16 => 32,
-        _ => throw new ArgumentException($"Models are written as F32, F16, BF16 or Q8_0, not {type.Name()}."),
+        _ => throw new ArgumentException(
+            $"Models are written as {DTypes.Names(DTypes.CanEncode)}, not {type.Name()}."),
     };
 }
