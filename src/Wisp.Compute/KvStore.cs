@@ -49,7 +49,7 @@ public sealed unsafe class KvStore : IDisposable
     public static long BytesPerBlock(int layers, int kvHeads, int headDim) =>
         (long)layers * kvHeads * BlockTokens * (headDim + StrideOf(headDim)) * sizeof(float);
 
-    public long Bytes => _chunks.Sum(c => c.Bytes);
+    public long TotalBytes => _chunks.Sum(c => c.Bytes);
 
     internal int ValueStride { get; }
 
@@ -67,9 +67,15 @@ public sealed unsafe class KvStore : IDisposable
         return (float*)Unsafe.AsPointer(ref chunk.Span[at]); // native memory: it does not move
     }
 
+    /// <summary>All keys and values of a block.</summary>
+    public Span<byte> Bytes(int block)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)block, (uint)Blocks);
+        return new(Head(block, 0, 0), checked(BlockLength * sizeof(float)));
+    }
+
     /// <summary>Copies a whole block over another.</summary>
-    public void Copy(int to, int from) =>
-        new ReadOnlySpan<float>(Head(from, 0, 0), BlockLength).CopyTo(new Span<float>(Head(to, 0, 0), BlockLength));
+    public void Copy(int to, int from) => Bytes(from).CopyTo(Bytes(to));
 
     public void Dispose()
     {

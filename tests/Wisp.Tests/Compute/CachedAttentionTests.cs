@@ -84,7 +84,7 @@ public sealed class CachedAttentionTests : IDisposable
         CachedAttention.Forward(_pool, original, q, store, 0, [new AttentionRun(0, 1, 15, 0)], [0], rule);
         CachedAttention.Forward(_pool, copy, q, store, 0, [new AttentionRun(0, 1, 15, 0)], [2], rule);
         Assert.Equal(original, copy);
-        Assert.Equal(3 * KvStore.BytesPerBlock(1, 2, 8), store.Bytes);
+        Assert.Equal(3 * KvStore.BytesPerBlock(1, 2, 8), store.TotalBytes);
     }
 
     [Fact]
