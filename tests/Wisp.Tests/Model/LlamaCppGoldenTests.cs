@@ -20,7 +20,8 @@ public sealed class LlamaCppGoldenTests : IDisposable
     [
         "llama-gqa", "llama-tied-spm", "mistral-sliding", "qwen3", "qwen3-tied", "llama-f16", "llama-bf16",
             "llama-q8_0", "llama-q4_0", "llama-q4_1", "llama-q5_0", "llama-q5_1", "llama-q2_k", "llama-q3_k",
-            "llama-q4_k", "llama-q4_k_m-mix", "llama-q5_k", "llama-q6_k", "llama-iq4_nl", "llama-iq4_xs", "llama-mixed-all",
+            "llama-q4_k", "llama-q4_k_m-mix", "llama-q5_k", "llama-q6_k", "llama-iq4_nl", "llama-iq4_xs",
+            "llama-mixed-all",
     ];
 
     private readonly TempFolder _folder = new();
