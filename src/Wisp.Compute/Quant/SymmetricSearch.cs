@@ -21,7 +21,7 @@ internal static unsafe class SymmetricSearch<TBook> where TBook : struct, ICodeb
 {
     private const int Length = 256, MaxSubBlocks = 16;
     // Of Lloyd's alternation, of d, of steps 3 and 2: twice as many of any lower the error of normally distributed
-    // values by 0.1 % at most.
+    // values by less than 0.2 %.
     private const int Passes = 4, Trials = 8, Refinements = 3;
 
     // Lanes 0-7 go with a positive step, 8-15 with a negative one.
