@@ -24,8 +24,9 @@ namespace Wisp.Compute;
 internal static unsafe class AffineSearch
 {
     private const int Length = 256, MaxSubBlocks = 16;
-    private const int Passes = 4; // of Lloyd's alternation; a fifth gains under 0.1 % of the error
-    private const int Trials = 8, Refinements = 3;
+    // Of Lloyd's alternation, of d, of steps 3 and 2: twice as many of any lower the error of normally distributed
+    // values by less than 0.2 %.
+    private const int Passes = 4, Trials = 8, Refinements = 3;
 
     private static Vector512<float> Quarter => Vector512.Create(0f, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
 

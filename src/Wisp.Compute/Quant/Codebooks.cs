@@ -45,7 +45,7 @@ internal readonly struct Integers6 : ICodebook
         Vector512.MinNative(Vector512.MaxNative(Vector512.Round(v), Vector512.Create(-32f)), Vector512.Create(31f));
 }
 
-/// <summary>The sixteen codes of <see cref="Lanes.Iq4Codes"/>.</summary>
+/// <summary>The sixteen codes of <see cref="IQ4_NL"/>.</summary>
 internal readonly struct Iq4Table : ICodebook
 {
     public static int Lowest => -127;

@@ -11,10 +11,6 @@ internal static unsafe class Lanes
         1, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7,
         1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15);
 
-    /// <summary>The codes of IQ4_NL and IQ4_XS: denser near zero, as weights are.</summary>
-    public static Vector128<sbyte> Iq4Codes =>
-        Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<int> Ints(Vector128<byte> q) => Vector512.WidenLower(
         Vector512.WidenLower(q.ToVector256Unsafe().ToVector512Unsafe())).AsInt32();

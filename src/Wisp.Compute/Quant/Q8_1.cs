@@ -6,8 +6,6 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct Q8_1 : IBlockEncoder
 {
-    public const int Length = 32, Bytes = 36;
-
     public static void Encode(byte* block, float* x)
     {
         var d = Q8_0.Encode(block + 4, x, out var sum);

@@ -10,8 +10,7 @@ namespace Wisp.Compute;
 /// <remarks>The value of largest magnitude becomes −127; ties round to even, unlike in <see cref="Q8_0"/>.</remarks>
 internal readonly unsafe struct Q8_K : IBlockEncoder
 {
-    public const int Length = 256, Bytes = 292;
-    private const int SumsAt = 4 + Length;
+    private const int Length = 256, SumsAt = 4 + Length, Bytes = SumsAt + 2 * (Length / 16);
 
     public static void Encode(byte* block, float* x)
     {

@@ -19,7 +19,10 @@ public sealed class QuantisedModelFileTests : IDisposable
     {
         var config = TinyModel.Config(Architecture.Qwen3) with
         {
-            Width = 256, Layers = 1, Heads = 4, KvHeads = 2, HeadDim = 64, FeedForward = 512,
+            Width = 256,
+            Layers = 1,
+            HeadDim = 64,
+            FeedForward = 512
         };
         using var weights = TinyModel.Weights(config);
         ModelFile.Writer(weights, TinyModel.Tokenizer(), type, "tiny").Write(_folder["m.gguf"]);

@@ -43,6 +43,19 @@ public class BlockEncodeTests
         }
     }
 
+    [Fact]
+    public void Q8_0_rounds_ties_away_from_zero_and_nothing_else()
+    {
+        var x = new float[32];
+        x[0] = 127; // makes the scale exactly 1
+        (x[1], x[2], x[3], x[4], x[5]) = (0.5f, -0.5f, 0.49999997f, 2.5f, -126.5f);
+        var blocks = new byte[34];
+        Blocks.Encode(blocks, x, DType.Q8_0);
+        Assert.Equal([0x00, 0x3c, 127, 1, 0xff, 0, 3, 0x81, 0], blocks[..9]);
+        Blocks.Encode(blocks, new float[32], DType.Q8_0);
+        Assert.All(blocks, b => Assert.Equal(0, b));
+    }
+
     // The plain choice is one of the points that the search could take; each block has to beat it, or nearly where
     // the search stops at a local minimum (2 %), and all of a kind together clearly.
     [Theory, MemberData(nameof(Searched))]

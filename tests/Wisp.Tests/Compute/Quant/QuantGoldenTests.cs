@@ -11,6 +11,10 @@ public class QuantGoldenTests
     public static TheoryData<DType> Decoded =>
         [.. Enum.GetValues<DType>().Where(type => type.CanDecode() && type != DType.F32)];
 
+    // The types that matvec.safetensors has.
+    public static TheoryData<DType> Multiplied => [.. Enum.GetValues<DType>().Where(
+        type => type.CanDecode() && type is not (DType.NVFP4 or DType.Q1_0 or DType.Q2_0))];
+
     [Theory, MemberData(nameof(Decoded))]
     public void Decoding_gives_the_bits_that_llama_cpp_gives(DType type)
     {
@@ -67,6 +71,29 @@ public class QuantGoldenTests
 
         Assert.True(worse.Count == 0, string.Join('\n', worse));
         Assert.True(logarithms < 0, $"{logarithms / (expected.Length - firstRandom):p2} more than the reference");
+    }
+
+    // Decoded values are exact and their products are summed in float64, so that only the golden's own rounding to
+    // float32 is between the two.
+    [Theory, MemberData(nameof(Multiplied))]
+    public void Products_with_decoded_rows_are_the_exact_products(DType type)
+    {
+        var golden = GoldenFile.Open("llamacpp/quant/matvec.safetensors");
+        var name = type.Name().ToLowerInvariant();
+        var x = golden.Floats("x");
+        int rows = golden.Shape($"{name}.w")[0], width = golden.Shape("x")[1];
+        var w = new float[rows * width];
+        Blocks.Decode(w, golden.RawBytes($"{name}.w"), type);
+        var y = new float[x.Length / width * rows];
+        for (var i = 0; i < y.Length; i++)
+        {
+            var sum = 0.0;
+            for (var k = 0; k < width; k++)
+                sum += (double)w[i % rows * width + k] * x[i / rows * width + k];
+            y[i] = (float)sum;
+        }
+
+        Check.Close(golden.Floats($"{name}.y_exact"), y, 2 * Check.Eps);
     }
 
     [Theory]
