@@ -22,13 +22,17 @@ public static class Generation
     public static IEnumerable<int> Tokens(
         Session session, Sampler sampler, IReadOnlyList<int> prompt, int count, IReadOnlySet<int> end)
     {
-        var writing = new Steps(session, sampler, prompt);
-        for (var i = 0; i < count; i++)
+        return Write(new Steps(session, sampler, prompt)); // a prompt is refused now, not when its first token is read
+
+        IEnumerable<int> Write(Steps steps)
         {
-            var next = writing.Next(default, out _);
-            if (end.Contains(next))
-                yield break;
-            yield return next;
+            for (var i = 0; i < count; i++)
+            {
+                var next = steps.Next(default, out _);
+                if (end.Contains(next))
+                    yield break;
+                yield return next;
+            }
         }
     }
 
@@ -44,12 +48,14 @@ public static class Generation
         return ids;
     }
 
-    /// <summary>A text that grows by a token a step. What was picked last is fed only when the next is asked for.</summary>
+    /// <summary>A text that grows by a token a step; what was picked last is fed when the next is asked for.</summary>
     internal sealed class Steps
     {
         private readonly Session _session;
         private readonly Sampler _sampler;
-        private int[] _history; // an array with its length, because the sampler reads a span and a list has none to give
+
+        // An array with its length, because the sampler reads a span and a list has none to give.
+        private int[] _history;
         private int _length, _unread;
 
         public Steps(Session session, Sampler sampler, IReadOnlyList<int> prompt)

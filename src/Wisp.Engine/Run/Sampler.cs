@@ -51,7 +51,7 @@ public sealed class Sampler
             _penalties = new Penalties(vocabularySize);
         if (sampling.HasDry)
             _dry = new Dry(vocabularySize, breakers ?? (sampling.DryBreakers.Count == 0 ? SequenceBreakers.None
-                : throw new ArgumentException("DRY has breakers, and a sampler without a tokenizer cannot find them.")));
+                : throw new ArgumentException("DRY has breakers, and without a tokenizer nobody can find them.")));
         if (sampling.Mirostat > 0 && !sampling.IsGreedy)
             _mirostat = new Mirostat(sampling);
     }
@@ -111,7 +111,8 @@ public sealed class Sampler
     }
 
     private Survivors Distribution(
-        scoped ref SplitMix64 random, ReadOnlySpan<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<ulong> allowed)
+        scoped ref SplitMix64 random, ReadOnlySpan<float> logits, ReadOnlySpan<int> history,
+        ReadOnlySpan<ulong> allowed)
     {
         Load(logits, history, allowed);
         if (_mirostat is not null)

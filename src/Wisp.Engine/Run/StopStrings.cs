@@ -3,9 +3,9 @@ using System.Text;
 namespace Wisp.Run;
 
 /// <summary>
-/// Ends a text at the first of some strings, none of which is shown: what may be the beginning of one is held back until
-/// it is sure not to be. The string that is complete first ends the text; of those complete at the same character, the
-/// longest. So it does not matter how the text is cut into pieces.
+/// Ends a text at the first of some strings, none of which is shown: what may be the beginning of one is held back
+/// until it is sure not to be. The string that is complete first ends the text; of those complete at the same
+/// character, the longest. So it does not matter how the text is cut into pieces.
 /// </summary>
 /// <remarks>
 /// Each string is followed by its own automaton (Knuth, Morris and Pratt 1977, "Fast Pattern Matching in Strings"): the
@@ -25,7 +25,7 @@ public sealed class StopStrings
         {
             if (stop.Length == 0)
                 throw new ArgumentException("A stop string is empty: every text would end before it begins.");
-            if (stop.EnumerateRunes().Any(rune => rune == Rune.ReplacementChar) && !stop.Contains('\uFFFD'))
+            if (HasHalfCharacter(stop))
                 throw new ArgumentException("A stop string holds half a character (a lone surrogate).");
         }
 
@@ -64,6 +64,19 @@ public sealed class StopStrings
     {
         Array.Clear(_states);
         return Take(_held.Length);
+    }
+
+    private static bool HasHalfCharacter(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (Rune.TryGetRuneAt(text, i, out var rune))
+                i += rune.Utf16SequenceLength - 1;
+            else
+                return true;
+        }
+
+        return false;
     }
 
     private string Take(int count)

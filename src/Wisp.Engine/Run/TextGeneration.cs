@@ -42,7 +42,7 @@ public sealed record GenerationOptions
 
 /// <summary>What a step added.</summary>
 /// <param name="Text">What can be shown now: often more or less than the token's own text.</param>
-/// <param name="Token">The token, or null in the last piece, which has no more than the text that was held back.</param>
+/// <param name="Token">The token, or null in a last piece of no more than text that was held back.</param>
 /// <param name="Chosen">The token's log-probability, where it was asked for.</param>
 /// <param name="Best">The most likely tokens, best first.</param>
 public readonly record struct GeneratedPiece(
@@ -64,11 +64,17 @@ public sealed class TextGeneration(Session session, Sampler sampler, Tokenizer t
     /// Feeds the prompt and writes. A cancelled text ends like any other, with a piece that holds what was held back.
     /// To be called once.
     /// </summary>
+    /// <exception cref="ArgumentException">The prompt alone is longer than the context.</exception>
     public IEnumerable<GeneratedPiece> Write(IReadOnlyList<int> prompt, CancellationToken cancel = default)
     {
-        var steps = new Generation.Steps(session, sampler, prompt);
         var scores = options.LogProbabilities is { } alternatives
             ? new LogProbabilities(tokenizer.VocabularySize, alternatives) : null;
+        return Write(new Generation.Steps(session, sampler, prompt), scores, cancel);
+    }
+
+    private IEnumerable<GeneratedPiece> Write(
+        Generation.Steps steps, LogProbabilities? scores, CancellationToken cancel)
+    {
         while (!HasEnded(cancel) && Step(steps, scores) is { } piece)
             yield return piece;
         var rest = _stops.Found is null ? _stops.Push(_characters.Flush()) + _stops.Flush() : "";

@@ -20,7 +20,8 @@ public class SamplerGoldenTests
 
     // exp(z) turns an absolute error of z into a relative one. |z| < 32 before the temperature and 320 after that of
     // 0.1; four roundings (penalty, quotient, less max, exp) of 2^-24 on each of the two sides.
-    private static double Tolerance(Sampling sampling) => 2 * 4 * 32 / Math.Clamp(sampling.Temperature, 0.1, 1) * Check.Eps;
+    private static double Tolerance(Sampling sampling) =>
+        2 * 4 * 32 / Math.Clamp(sampling.Temperature, 0.1, 1) * Check.Eps;
 
     private readonly JsonElement _root = JsonDocument.Parse(
         File.ReadAllBytes(GoldenFile.PathOrSkip(Cases))).RootElement;

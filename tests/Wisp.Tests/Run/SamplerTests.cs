@@ -22,6 +22,19 @@ public class SamplerTests
                 FrequencyPenalty = 0,
                 PresencePenalty = 0,
                 PenaltyWindow = 64,
+                DynamicRange = 0,
+                DynamicExponent = 1,
+                TypicalP = 1,
+                TopNSigma = 0,
+                XtcProbability = 0,
+                XtcThreshold = 0.1f,
+                MinKeep = 0,
+                DryMultiplier = 0,
+                DryBase = 1.75f,
+                DryAllowedLength = 2,
+                Mirostat = 0,
+                MirostatTau = 5,
+                MirostatEta = 0.1f,
             },
             new Sampling());
 
@@ -214,7 +227,16 @@ public class SamplerTests
             (new() { RepeatPenalty = 0 }, "RepeatPenalty"), (new() { RepeatPenalty = float.NaN }, "RepeatPenalty"),
             (new() { FrequencyPenalty = float.NaN }, "FrequencyPenalty"),
             (new() { PresencePenalty = float.NegativeInfinity }, "PresencePenalty"),
-            (new() { PenaltyWindow = -1 }, "PenaltyWindow"),
+            (new() { PenaltyWindow = -1 }, "PenaltyWindow"), (new() { DynamicRange = -1 }, "DynamicRange"),
+            (new() { DynamicExponent = 0 }, "DynamicExponent"), (new() { TypicalP = 2 }, "TypicalP"),
+            (new() { TopNSigma = float.NaN }, "TopNSigma"), (new() { XtcProbability = 1.5f }, "XtcProbability"),
+            (new() { XtcThreshold = -1 }, "XtcThreshold"), (new() { MinKeep = -1 }, "MinKeep"),
+            (new() { DryMultiplier = -1 }, "DryMultiplier"), (new() { DryBase = 0.5f }, "DryBase"),
+            (new() { DryAllowedLength = -1 }, "DryAllowedLength"), (new() { DryWindow = -1 }, "DryWindow"),
+            (new() { Mirostat = 3 }, "Mirostat"), (new() { MirostatTau = -1 }, "MirostatTau"),
+            (new() { MirostatEta = 2 }, "MirostatEta"),
+            (new() { LogitBias = new Dictionary<int, float> { [1] = float.NaN } }, "LogitBias"),
+            (new() { LogitBias = new Dictionary<int, float> { [1] = float.PositiveInfinity } }, "LogitBias"),
         ];
         foreach (var (bad, name) in cases)
             Assert.StartsWith(name + " is ", Assert.ThrowsAny<ArgumentException>(() => new Sampler(bad, 0, 8)).Message);
@@ -224,15 +246,32 @@ public class SamplerTests
     [Fact]
     public void A_pick_allocates_nothing()
     {
-        Sampling[] kinds = [new() { RepeatPenalty = 1.1f }, s_plain, s_plain with { TopP = 0.9f }, Sampling.Greedy];
+        var all = new Sampling
+        {
+            RepeatPenalty = 1.1f, DryMultiplier = 0.8f, DryBreakers = [], TopNSigma = 3, TypicalP = 0.9f, TopP = 0.8f,
+            XtcProbability = 0.5f, DynamicRange = 0.3f, MinKeep = 3,
+            LogitBias = new Dictionary<int, float> { [4] = 1, [5] = float.NegativeInfinity },
+        };
+        Sampling[] kinds =
+        [
+            new(), all, all with { TopK = 0 }, s_plain, s_plain with { TopP = 0.9f }, Sampling.Greedy,
+            all with { Mirostat = 1 }, all with { Mirostat = 2 }, all with { Temperature = 0, DynamicRange = 0 },
+        ];
+        int[] history = [1, 2, 3, 4, 1, 2, 3];
+        var mask = new ulong[(5000 + 63) / 64];
+        mask.AsSpan().Fill(0xFFFF_FFFF_0000_00FF);
         foreach (var sampling in kinds)
         {
             var logits = Sample.Normal(5000, 1, 3);
             var sampler = new Sampler(sampling, 0, logits.Length);
-            sampler.Pick(logits, [1, 2, 3]);
+            sampler.Pick(logits, history);
             var before = GC.GetAllocatedBytesForCurrentThread();
             for (var i = 0; i < 20; i++)
-                sampler.Pick(logits, [1, 2, 3]);
+            {
+                sampler.Pick(logits, history);
+                sampler.Pick(logits, history, mask);
+            }
+
             Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
         }
     }

@@ -44,7 +44,7 @@ internal sealed class Candidates
 
     public float this[int id] => _scores[id];
 
-    /// <summary>Begins a step. A token whose bit in <paramref name="allowed"/> is 0 is out; no bits allow all.</summary>
+    /// <summary>Begins a step. A token whose bit in the mask is 0 is out; an empty mask allows all.</summary>
     public void Load(ReadOnlySpan<float> logits, ReadOnlySpan<ulong> allowed)
     {
         var V = _scores.Length;

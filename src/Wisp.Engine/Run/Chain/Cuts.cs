@@ -1,6 +1,6 @@
 namespace Wisp.Run.Chain;
 
-/// <summary>The members of the chain that drop the unlikely in a few lines; <see cref="Sampling"/> has the papers.</summary>
+/// <summary>The members of the chain that take a few lines; <see cref="Sampling"/> has the papers.</summary>
 internal static class Cuts
 {
     public static void TopK(Candidates candidates, int k)
@@ -17,7 +17,7 @@ internal static class Cuts
 
         // How many are needed is not known before: 128 first, which is nearly always enough, then eight times more.
         // The sum restarts with them, so that it is over one order.
-        // The share is rounded to a float before it is compared: p is one, and 0.8f lies above the 16 / 20 that it means.
+        // A share is rounded to a float before it is compared: p is one, and 0.8f lies above the 16/20 that it means.
         var (max, total) = (candidates.Max(), candidates.PowerSum());
         for (var k = 128L; ; k *= 8)
         {

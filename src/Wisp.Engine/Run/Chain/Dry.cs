@@ -1,14 +1,14 @@
 namespace Wisp.Run.Chain;
 
 /// <summary>
-/// DRY, "don't repeat yourself": a token that would continue a repetition loses multiplier·base^(n − allowed), where n is
-/// how many tokens before it have stood in the same order before. p-e-w 2024, text-generation-webui pull request 5677.
+/// DRY, "don't repeat yourself": a token that would continue a repetition loses multiplier·base^(n − allowed), where n
+/// is how many tokens before it have stood in that order before. p-e-w 2024, text-generation-webui pull request 5677.
 /// </summary>
 /// <remarks>
 /// With the window reversed, r₀ the newest token, zₖ is the longest match of rₖ rₖ₊₁ … with r₀ r₁ …; the Z algorithm
 /// (Gusfield 1997, "Algorithms on Strings, Trees, and Sequences", section 1.4) finds all of them in O(window). Each k
-/// is an earlier occurrence of the last zₖ tokens, and rₖ₋₁ is what followed it. A sequence breaker, such as the end of a
-/// line, ends every repetition: tokens before the newest one do not count.
+/// is an earlier occurrence of the last zₖ tokens, and rₖ₋₁ is what followed it. A sequence breaker, such as the end of
+/// a line, ends every repetition: tokens before the newest one do not count.
 /// </remarks>
 internal sealed class Dry(int V, SequenceBreakers breakers)
 {

@@ -3,11 +3,12 @@ namespace Wisp.Run.Chain;
 /// <summary>
 /// Mirostat: holds the surprise of the text, −log₂ p a token, near a target τ by feedback. After each token the limit μ
 /// moves by η times how far its surprise was off: μ ← μ − η·(−log₂ p − τ), from μ = 2τ.
-/// Basu, Ramachandran, Keskar and Varshney 2021, arXiv:2007.14966, algorithms 1 and 2 of llama.cpp's numbering.
+/// Basu, Ramachandran, Keskar and Varshney 2021, arXiv:2007.14966, algorithm 1; version 2 is llama.cpp's simpler cut.
 /// </summary>
 /// <remarks>
 /// Version 1 estimates the exponent s of a Zipf distribution from the most likely 100 tokens,
-/// s = Σ tᵢ·bᵢ / Σ tᵢ² with tᵢ = ln((i+1)/i), bᵢ = ln(pᵢ/pᵢ₊₁), and keeps the k = ((s−1)·2^μ / (1 − V^(1−s)))^(1/s) best.
+/// s = Σ tᵢ·bᵢ / Σ tᵢ² with tᵢ = ln((i+1)/i), bᵢ = ln(pᵢ/pᵢ₊₁), and keeps the k best with
+/// k = ((s−1)·2^μ / (1 − V^(1−s)))^(1/s).
 /// Version 2 keeps the tokens whose surprise is at most μ.
 /// </remarks>
 internal sealed class Mirostat(Sampling sampling)

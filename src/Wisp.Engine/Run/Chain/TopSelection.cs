@@ -15,7 +15,7 @@ internal sealed class TopSelection(int V)
     private readonly ulong[] _ranks = new ulong[V];
     private readonly float[] _peaks = new float[LogitScan.Blocks(V)];
 
-    /// <summary>The ranks of the k best scores of those that are at least the floor; valid until the next call.</summary>
+    /// <summary>The ranks of the k best scores from the floor up; valid until the next call.</summary>
     /// <param name="scores">(V), none of them NaN.</param>
     public ReadOnlySpan<ulong> Best(ReadOnlySpan<float> scores, int k, float floor = float.MinValue)
     {
