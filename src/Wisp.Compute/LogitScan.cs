@@ -84,6 +84,19 @@ public static unsafe class LogitScan
         return count;
     }
 
+    /// <summary>x /= divisor</summary>
+    public static void Divide(Span<float> x, float divisor)
+    {
+        var i = 0;
+        fixed (float* p = x)
+        {
+            for (; i <= x.Length - W; i += W)
+                (Vector512.Load(p + i) / divisor).Store(p + i);
+            for (; i < x.Length; i++)
+                p[i] /= divisor;
+        }
+    }
+
     /// <summary>y = exp(x − max), and the sum of y in float64; y and x may be the same.</summary>
     public static double Exp(Span<float> y, ReadOnlySpan<float> x, float max)
     {

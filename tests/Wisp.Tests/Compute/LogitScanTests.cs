@@ -21,6 +21,9 @@ public class LogitScanTests
             Assert.Equal(expected, ids[..LogitScan.AtLeast(ids, x, floor)]);
         }
 
+        float[] divided = [.. x];
+        LogitScan.Divide(divided, 0.7f);
+        Assert.Equal(x.Select(z => z / 0.7f), divided);
         if (n == 1)
             return;
         var y = new float[n];

@@ -17,8 +17,15 @@ internal sealed class Candidates
     private readonly int[] _ids;      // (V), the list
     private readonly TopSelection _selection;
     private int _count;
-    private bool _whole;  // the list is every token whose score is above -∞
-    private bool _sorted; // best first
+    private bool _whole; // the list is every token whose score is above -∞
+    private Order _order;
+
+    private enum Order
+    {
+        None,
+        ById,
+        BestFirst,
+    }
 
     public Candidates(int vocabularySize)
     {
@@ -37,7 +44,7 @@ internal sealed class Candidates
         get
         {
             if (_whole)
-                (_count, _whole, _sorted) = (LogitScan.AtLeast(_ids, _scores, float.MinValue), false, false);
+                AtLeast(float.MinValue);
             return _ids.AsSpan(0, _count);
         }
     }
@@ -56,7 +63,7 @@ internal sealed class Candidates
         if (LogitScan.FirstBroken(logits) is >= 0 and var id)
             throw new ArgumentException(
                 $"The logit of token {id} is {logits[id]}: the weights are damaged or diverged.", nameof(logits));
-        (_whole, _sorted) = (true, false);
+        (_whole, _order) = (true, Order.ById);
         if (allowed.IsEmpty)
         {
             logits.CopyTo(_scores);
@@ -97,7 +104,18 @@ internal sealed class Candidates
     private void Set(int id, float score)
     {
         _scores[id] = score;
-        _sorted = false;
+        if (_order == Order.BestFirst)
+            _order = Order.None;
+    }
+
+    /// <summary>Divides all scores by a positive number, which leaves their order as it is.</summary>
+    public void Divide(float divisor)
+    {
+        if (_whole)
+            LogitScan.Divide(_scores, divisor);
+        else
+            foreach (var id in Ids)
+                _scores[id] /= divisor;
     }
 
     /// <summary>The largest score; -∞ where no token is left.</summary>
@@ -106,9 +124,27 @@ internal sealed class Candidates
         if (_whole)
             return _selection.Max(_scores);
         var max = float.NegativeInfinity;
-        foreach (var id in _ids.AsSpan(0, _sorted ? Math.Min(1, _count) : _count))
+        foreach (var id in _ids.AsSpan(0, _order == Order.BestFirst ? Math.Min(1, _count) : _count))
             max = Math.Max(max, _scores[id]);
         return max;
+    }
+
+    /// <summary>The standard deviation of the scores.</summary>
+    public double Deviation()
+    {
+        var ids = Ids;
+        double sum = 0, squares = 0;
+        // Relative to one of them, so that squares of large scores do not cancel.
+        var origin = ids.IsEmpty ? 0 : _scores[ids[0]];
+        foreach (var id in ids)
+        {
+            var x = (double)_scores[id] - origin;
+            sum += x;
+            squares += x * x;
+        }
+
+        var mean = sum / ids.Length;
+        return Math.Sqrt(Math.Max(0, squares / ids.Length - mean * mean));
     }
 
     /// <summary>The best token, of equals the lowest id; -1 where none is left.</summary>
@@ -149,6 +185,9 @@ internal sealed class Candidates
     /// <summary>The k best tokens or more, best first; drops none.</summary>
     public ReadOnlySpan<int> Leading(int k)
     {
+        // A selection reads the vocabulary once; sorting a long list takes ten times as long.
+        if (!_whole && _order != Order.BestFirst && k < _count / 16)
+            Spread();
         if (_whole)
         {
             var best = _selection.Best(_scores, k);
@@ -156,16 +195,28 @@ internal sealed class Candidates
             return _ids.AsSpan(0, best.Length);
         }
 
-        if (!_sorted)
+        if (_order != Order.BestFirst)
         {
             var ranks = Ranks;
             for (var i = 0; i < ranks.Length; i++)
                 ranks[i] = TopSelection.Rank(_scores[_ids[i]], _ids[i]);
             Arrange();
-            _sorted = true;
+            _order = Order.BestFirst;
         }
 
         return Ids;
+    }
+
+    // Back to the whole vocabulary: what the list has lost gets -∞.
+    private void Spread()
+    {
+        var ids = _ids.AsSpan(0, _count);
+        for (var i = 0; i < ids.Length; i++)
+            _powers[i] = _scores[ids[i]];
+        _scores.AsSpan().Fill(float.NegativeInfinity);
+        for (var i = 0; i < ids.Length; i++)
+            _scores[ids[i]] = _powers[i];
+        (_whole, _order) = (true, Order.ById);
     }
 
     /// <summary>One number for each token of the list to order it by, the id in the lower half.</summary>
@@ -177,14 +228,15 @@ internal sealed class Candidates
         var ranks = Ranks;
         ranks.Sort();
         Write(ranks);
-        _sorted = false;
+        _order = Order.None;
     }
 
     /// <summary>The list becomes the first tokens of what <see cref="Leading"/> or Arrange has put in order.</summary>
     public void Keep(int count)
     {
-        _sorted |= _whole;
-        (_count, _whole) = (count, false);
+        if (_whole)
+            (_whole, _order) = (false, Order.BestFirst);
+        _count = count;
     }
 
     /// <summary>Drops the first tokens of the order.</summary>
@@ -195,7 +247,7 @@ internal sealed class Candidates
     }
 
     /// <summary>Keeps one token.</summary>
-    public void Only(int id) => (_ids[0], _count, _whole, _sorted) = (id, 1, false, true);
+    public void Only(int id) => (_ids[0], _count, _whole, _order) = (id, 1, false, Order.ById);
 
     /// <summary>Keeps the tokens whose score is at least the floor.</summary>
     public void AtLeast(float floor)
@@ -203,7 +255,7 @@ internal sealed class Candidates
         if (_whole)
         {
             _count = LogitScan.AtLeast(_ids, _scores, Math.Max(floor, float.MinValue));
-            (_whole, _sorted) = (false, false);
+            (_whole, _order) = (false, Order.ById);
             return;
         }
 
@@ -217,10 +269,11 @@ internal sealed class Candidates
     /// <summary>The list by ascending id, in which a draw walks it.</summary>
     public ReadOnlySpan<int> ById()
     {
-        _ = Ids;
-        _ids.AsSpan(0, _count).Sort();
-        _sorted = false;
-        return Ids;
+        var ids = Ids;
+        if (_order != Order.ById)
+            _ids.AsSpan(0, _count).Sort();
+        _order = Order.ById;
+        return ids;
     }
 
     private void Write(ReadOnlySpan<ulong> ranks)

@@ -50,16 +50,8 @@ internal static class Cuts
     /// <summary>Tokens whose score is within n standard deviations of the largest.</summary>
     public static void TopNSigma(Candidates candidates, float n)
     {
-        if (n <= 0)
-            return;
-        var ids = candidates.Ids;
-        double sum = 0, squares = 0;
-        foreach (var id in ids)
-            sum += candidates[id];
-        var mean = sum / ids.Length;
-        foreach (var id in ids)
-            squares += (candidates[id] - mean) * (candidates[id] - mean);
-        candidates.AtLeast((float)(candidates.Max() - n * Math.Sqrt(squares / ids.Length)));
+        if (n > 0)
+            candidates.AtLeast((float)(candidates.Max() - n * candidates.Deviation()));
     }
 
     /// <summary>

@@ -11,10 +11,8 @@ namespace Wisp.Run.Chain;
 /// </remarks>
 internal static class Temperature
 {
-    public static void Apply(Candidates candidates, float temperature, float range, float exponent)
-    {
+    public static void Apply(Candidates candidates, float temperature, float range, float exponent) =>
         Divide(candidates, range > 0 ? Dynamic(candidates, temperature, range, exponent) : temperature);
-    }
 
     private static float Dynamic(Candidates candidates, float temperature, float range, float exponent)
     {
@@ -41,7 +39,6 @@ internal static class Temperature
         }
 
         if (temperature != 1)
-            foreach (var id in candidates.Ids)
-                candidates.Rescore(id, candidates[id] / temperature);
+            candidates.Divide(temperature);
     }
 }
