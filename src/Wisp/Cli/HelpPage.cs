@@ -77,8 +77,7 @@ internal static class HelpPage
         return string.Join(' ', words);
     }
 
-    private static IEnumerable<(string Section, string Left, string Right)> Options(
-        Command command, bool withRare)
+    private static IEnumerable<(string Section, string Left, string Right)> Options(Command command, bool withRare)
     {
         // --help works everywhere; to say so once, on the front page, is enough.
         var options = command.Options.Where(o => !o.Hidden && (command is RootCommand || o is not HelpOption));

@@ -75,7 +75,10 @@ public class SamplerChainTests
             {
                 var sampling = s_plain with
                 {
-                    Temperature = temperature, DynamicRange = range, DynamicExponent = exponent, TopK = 20,
+                    Temperature = temperature,
+                    DynamicRange = range,
+                    DynamicExponent = exponent,
+                    TopK = 20,
                 };
                 var logits = Sample.Normal(100, 5, scale);
                 // The definition takes temperature 0 for argmax; a hair above it the same formula holds.
@@ -140,7 +143,10 @@ public class SamplerChainTests
     {
         var harsh = s_plain with
         {
-            FrequencyPenalty = 1e38f, DryMultiplier = 1e38f, DryBase = 1e30f, DryAllowedLength = 0,
+            FrequencyPenalty = 1e38f,
+            DryMultiplier = 1e38f,
+            DryBase = 1e30f,
+            DryAllowedLength = 0,
         };
         int[] history = [.. Enumerable.Repeat(1, 100)];
         Assert.Equal(1, new Sampler(harsh, 0, 3).Pick([0, 1, 2], history, [0b010]));

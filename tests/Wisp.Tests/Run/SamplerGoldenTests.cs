@@ -124,7 +124,8 @@ public class SamplerGoldenTests
         float Number(string name) => given.TryGetProperty(name, out var value) ? value.GetSingle() : 0;
         Sampling Step(SamplerStep step) => sampling with
         {
-            Order = [.. sampling.Order, step], MinKeep = Math.Max(sampling.MinKeep, (int)Number("min_keep")),
+            Order = [.. sampling.Order, step],
+            MinKeep = Math.Max(sampling.MinKeep, (int)Number("min_keep")),
         };
         return kind switch
         {
@@ -137,18 +138,24 @@ public class SamplerGoldenTests
             "temp" => Step(SamplerStep.Temperature) with { Temperature = Number("t") },
             "temp_ext" => Step(SamplerStep.Temperature) with
             {
-                Temperature = Number("t"), DynamicRange = Number("delta"), DynamicExponent = Number("exponent"),
+                Temperature = Number("t"),
+                DynamicRange = Number("delta"),
+                DynamicExponent = Number("exponent"),
             },
             "penalties" => Step(SamplerStep.Penalties) with
             {
-                PenaltyWindow = (int)Number("last_n"), RepeatPenalty = Number("repeat"),
-                FrequencyPenalty = Number("freq"), PresencePenalty = Number("present"),
+                PenaltyWindow = (int)Number("last_n"),
+                RepeatPenalty = Number("repeat"),
+                FrequencyPenalty = Number("freq"),
+                PresencePenalty = Number("present"),
             },
             "dry" when Number("multiplier") == 0 => sampling,
             "dry" => Step(SamplerStep.Dry) with
             {
-                DryMultiplier = Number("multiplier"), DryBase = Number("base"),
-                DryAllowedLength = (int)Number("allowed_length"), DryWindow = (int)Number("penalty_last_n"),
+                DryMultiplier = Number("multiplier"),
+                DryBase = Number("base"),
+                DryAllowedLength = (int)Number("allowed_length"),
+                DryWindow = (int)Number("penalty_last_n"),
                 DryBreakers = [.. given.GetProperty("breakers").EnumerateArray().Select(x => x.GetString()!)],
             },
             "logit_bias" => sampling with
@@ -158,7 +165,9 @@ public class SamplerGoldenTests
             },
             "mirostat_v1" or "mirostat_v2" => sampling with
             {
-                Mirostat = kind[^1] - '0', MirostatTau = Number("tau"), MirostatEta = Number("eta"),
+                Mirostat = kind[^1] - '0',
+                MirostatTau = Number("tau"),
+                MirostatEta = Number("eta"),
             },
             _ => throw new ArgumentException($"no such sampler: {kind}"),
         };

@@ -81,13 +81,13 @@ internal sealed class Candidates
             }
 
             logits.Slice(from, scores.Length).CopyTo(scores);
-            for (var out_ = ~allowed[word]; out_ != 0; out_ &= out_ - 1)
-                if (BitOperations.TrailingZeroCount(out_) is var bit && bit < scores.Length)
+            for (var masked = ~allowed[word]; masked != 0; masked &= masked - 1)
+                if (BitOperations.TrailingZeroCount(masked) is var bit && bit < scores.Length)
                     scores[bit] = float.NegativeInfinity;
         }
     }
 
-    /// <summary>Takes a token out, before the list is written down.</summary>
+    /// <summary>Takes a token out; a list that is written down loses it by AtLeast.</summary>
     public void Forbid(int id) => Set(id, float.NegativeInfinity);
 
     /// <summary>Gives a token another score; one that is out stays out.</summary>
@@ -237,13 +237,6 @@ internal sealed class Candidates
         if (_whole)
             (_whole, _order) = (false, Order.BestFirst);
         _count = count;
-    }
-
-    /// <summary>Drops the first tokens of the order.</summary>
-    public void Drop(int count)
-    {
-        _ids.AsSpan(count, _count - count).CopyTo(_ids);
-        _count -= count;
     }
 
     /// <summary>Keeps one token.</summary>

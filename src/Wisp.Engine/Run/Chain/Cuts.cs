@@ -63,15 +63,18 @@ internal static class Cuts
         // Above a half there is never a second token to choose instead.
         if (threshold > 0.5f)
             return;
-        var ids = candidates.Leading(candidates.VocabularySize);
+        var count = minKeep > 1 ? candidates.Ids.Length : int.MaxValue;
+        // So many tokens can reach the threshold, and one for the rounding.
+        var most = (int)Math.Min(1 / threshold + 1, candidates.VocabularySize);
         var (max, floor) = (candidates.Max(), threshold * candidates.PowerSum());
+        var best = candidates.Leading(most);
         var obvious = 0;
-        while (obvious < ids.Length && Math.Exp(candidates[ids[obvious]] - max) >= floor)
+        while (obvious < best.Length && Math.Exp(candidates[best[obvious]] - max) >= floor)
             obvious++;
-        if (obvious > 1 && ids.Length - (obvious - 1) >= minKeep)
-        {
-            candidates.Keep(ids.Length);
-            candidates.Drop(obvious - 1);
-        }
+        if (obvious < 2 || count - (obvious - 1) < minKeep)
+            return;
+        foreach (var id in best[..(obvious - 1)])
+            candidates.Forbid(id);
+        candidates.AtLeast(float.MinValue);
     }
 }

@@ -20,7 +20,7 @@ internal sealed class Mirostat(Sampling sampling)
     public void Cut(Candidates candidates)
     {
         if (sampling.Mirostat == 1)
-            candidates.Keep(Math.Min(Zipf(candidates), candidates.Leading(candidates.VocabularySize).Length));
+            Cuts.TopK(candidates, Zipf(candidates));
         else
             CutSurprising(candidates);
     }
@@ -31,7 +31,7 @@ internal sealed class Mirostat(Sampling sampling)
 
     private int Zipf(Candidates candidates)
     {
-        var best = candidates.Leading(candidates.VocabularySize);
+        var best = candidates.Leading(TokensOfEstimate);
         double products = 0, squares = 0;
         for (var i = 0; i < Math.Min(TokensOfEstimate, best.Length) - 1; i++)
         {
@@ -54,6 +54,6 @@ internal sealed class Mirostat(Sampling sampling)
         if (candidates.Max() >= floor)
             candidates.AtLeast((float)floor);
         else
-            candidates.Keep(Math.Min(1, candidates.Leading(1).Length));
+            candidates.Only(candidates.Best());
     }
 }
