@@ -2,35 +2,39 @@ using Wisp.Model;
 
 namespace Wisp.Run;
 
-/// <summary>Writing text with a session: pick, feed, repeat.</summary>
+/// <summary>Writing tokens with a session: pick, feed, repeat.</summary>
 public static class Generation
 {
     /// <summary>
     /// Feeds the prompt and yields up to <paramref name="count"/> sampled tokens; an end-of-text token ends the text
-    /// and is not yielded. The prompt must not be empty: a document begins with the end-of-text token of the one
-    /// before.
+    /// and is not yielded.
     /// </summary>
     public static IEnumerable<int> Tokens(
-        Session session, Sampler sampler, IReadOnlyList<int> prompt, int count, int endOfText)
+        Session session, Sampler sampler, IReadOnlyList<int> prompt, int count, int endOfText) =>
+        Tokens(session, sampler, prompt, count, new HashSet<int> { endOfText });
+
+    /// <summary>
+    /// Feeds the prompt and yields up to <paramref name="count"/> sampled tokens; any of the end tokens ends the text
+    /// and is not yielded. The prompt must not be empty: a document begins with the end-of-text token of the one
+    /// before. When the context is full, the session slides.
+    /// </summary>
+    /// <exception cref="ArgumentException">The prompt alone is longer than the context.</exception>
+    public static IEnumerable<int> Tokens(
+        Session session, Sampler sampler, IReadOnlyList<int> prompt, int count, IReadOnlySet<int> end)
     {
-        // An array with its length, because the sampler reads a span and a list has none to give.
-        int[] history = [.. prompt];
-        var length = history.Length;
-        var next = Pick(session, sampler, history, length, unread: length);
-        for (var i = 0; i < count && next != endOfText; i++)
+        return Write(new Steps(session, sampler, prompt)); // a prompt is refused now, not when its first token is read
+
+        IEnumerable<int> Write(Steps steps)
         {
-            yield return next;
-            if (length == history.Length)
-                Array.Resize(ref history, 2 * length);
-            history[length++] = next;
-            if (i + 1 < count)
-                next = Pick(session, sampler, history, length, unread: 1);
+            for (var i = 0; i < count; i++)
+            {
+                var next = steps.Next(default, out _);
+                if (end.Contains(next))
+                    yield break;
+                yield return next;
+            }
         }
     }
-
-    // Feeds the last tokens of the history and picks what follows.
-    private static int Pick(Session session, Sampler sampler, int[] history, int length, int unread) =>
-        sampler.Pick(session.Feed(history.AsSpan(length - unread, unread)), history.AsSpan(0, length));
 
     /// <summary>
     /// The tokens of a prompt as our models read it: the beginning of a document, then the text. A vocabulary without
@@ -42,5 +46,39 @@ public static class Generation
         List<int> ids = tokenizer.EndOfText >= 0 ? [tokenizer.EndOfText] : [];
         ids.AddRange(tokenizer.Encode(text, parseSpecial));
         return ids;
+    }
+
+    /// <summary>A text that grows by a token a step; what was picked last is fed when the next is asked for.</summary>
+    internal sealed class Steps
+    {
+        private readonly Session _session;
+        private readonly Sampler _sampler;
+
+        // An array with its length, because the sampler reads a span and a list has none to give.
+        private int[] _history;
+        private int _length, _unread;
+
+        public Steps(Session session, Sampler sampler, IReadOnlyList<int> prompt)
+        {
+            if (prompt.Count > session.Context)
+                throw new ArgumentException(
+                    $"The prompt has {prompt.Count:N0} tokens, and the context holds {session.Context:N0}. " +
+                    "Shorten the prompt or take a longer context.");
+            (_session, _sampler, _history) = (session, sampler, [.. prompt]);
+            _length = _unread = _history.Length;
+        }
+
+        /// <param name="allowed">The mask of the sampler; empty allows all.</param>
+        /// <param name="logits">What the token was picked from; valid until the next step.</param>
+        public int Next(ReadOnlySpan<ulong> allowed, out ReadOnlySpan<float> logits)
+        {
+            logits = _session.Feed(_history.AsSpan(_length - _unread, _unread));
+            var next = _sampler.Pick(logits, _history.AsSpan(0, _length), allowed);
+            if (_length == _history.Length)
+                Array.Resize(ref _history, 2 * _length);
+            _history[_length++] = next;
+            _unread = 1;
+            return next;
+        }
     }
 }

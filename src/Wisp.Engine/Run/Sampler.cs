@@ -1,210 +1,201 @@
 using Wisp.Compute;
+using Wisp.Model;
+using Wisp.Run.Chain;
 
 namespace Wisp.Run;
 
 /// <summary>
-/// Picks tokens by <see cref="Sampling"/>. One sampler belongs to one running text: it holds the generator and the
-/// scratch memory, so that a pick allocates nothing.
+/// Picks tokens by <see cref="Sampling"/>. One sampler belongs to one running text: it holds the generator, what
+/// mirostat has learned and the scratch memory, so that a pick allocates nothing.
 /// </summary>
 /// <remarks>
 /// Equal logits rank by id, the lower first. A draw walks the survivors by ascending id, so a seed gives the same text
-/// wherever the logits are the same. Logits of -∞ are never picked: that is how a grammar or a mask excludes tokens.
+/// wherever the logits are the same. Logits of -∞ are never picked.
+/// A mask, such as a grammar's, has a bit for each token, that of token i being bit i % 64 of word i / 64. Tokens whose
+/// bit is 0 are out before everything else, so the others keep the distribution that they have among themselves.
 /// </remarks>
 public sealed class Sampler
 {
     private readonly Sampling _sampling;
-    private readonly float[] _scores;        // (V), logits after penalties
-    private readonly int[] _counts;          // (V) or empty; all zero between calls
-    private readonly ulong[] _ranks;         // (V), see Rank
-    private readonly int[] _ids;             // (V), survivors
+    private readonly SamplerStep[] _order;
+    private readonly (int Id, float Bias)[] _biases;
+    private readonly Candidates _candidates;
     private readonly float[] _probabilities; // (V), of the survivors
+    private readonly Penalties? _penalties;
+    private readonly Dry? _dry;
+    private readonly Mirostat? _mirostat;
     private SplitMix64 _random;
 
-    public Sampler(Sampling sampling, ulong seed, int vocabularySize)
+    /// <summary>A sampler for the vocabulary of a tokenizer.</summary>
+    public Sampler(Sampling sampling, ulong seed, Tokenizer tokenizer)
+        : this(sampling, seed, tokenizer.VocabularySize,
+            sampling.HasDry ? SequenceBreakers.Of(tokenizer, sampling.DryBreakers) : null)
+    {
+    }
+
+    /// <param name="breakers">What <see cref="Sampling.DryBreakers"/> are in the vocabulary; DRY needs it.</param>
+    public Sampler(Sampling sampling, ulong seed, int vocabularySize, SequenceBreakers? breakers = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabularySize);
         sampling.Check();
+        foreach (var id in sampling.LogitBias.Keys)
+            if ((uint)id >= (uint)vocabularySize)
+                throw new ArgumentException($"A bias is for token {id}; the vocabulary has {vocabularySize}.");
         _sampling = sampling;
+        _order = [.. sampling.Order];
+        _biases = [.. sampling.LogitBias.Select(pair => (pair.Key, pair.Value))];
         _random = new SplitMix64(seed);
-        _scores = new float[vocabularySize];
-        _counts = new int[sampling.HasPenalties ? vocabularySize : 0];
-        _ranks = new ulong[vocabularySize];
-        _ids = new int[vocabularySize];
+        _candidates = new Candidates(vocabularySize);
         _probabilities = new float[vocabularySize];
+        if (sampling.HasPenalties)
+            _penalties = new Penalties(vocabularySize);
+        if (sampling.HasDry)
+            _dry = new Dry(vocabularySize, breakers ?? (sampling.DryBreakers.Count == 0 ? SequenceBreakers.None
+                : throw new ArgumentException("DRY has breakers, and without a tokenizer nobody can find them.")));
+        if (sampling.Mirostat > 0 && !sampling.IsGreedy)
+            _mirostat = new Mirostat(sampling);
     }
+
+    /// <summary>Mirostat's limit μ.</summary>
+    internal float Limit
+    {
+        get => _mirostat!.Limit;
+        set => _mirostat!.Limit = value;
+    }
+
+    /// <summary>The score of a token after all steps of the last call.</summary>
+    internal float ScoreOf(int id) => _candidates[id];
 
     /// <summary>Picks the next token.</summary>
     /// <param name="logits">(V), one score a token.</param>
-    /// <param name="history">The tokens so far, oldest first; only the penalties look at them.</param>
-    public int Pick(ReadOnlySpan<float> logits, ReadOnlySpan<int> history)
+    /// <param name="history">The tokens so far, oldest first; only penalties and DRY look at them.</param>
+    /// <param name="allowed">A bit a token in ⌈V/64⌉ words; empty allows all.</param>
+    public int Pick(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<ulong> allowed = default)
     {
-        if (_sampling.Temperature == 0)
-            return Score(logits, history);
+        if (_sampling.IsGreedy)
+            return PickBest(logits, history, allowed);
 
-        var survivors = Distribution(logits, history);
+        var survivors = Distribution(ref _random, logits, history, allowed);
         var coin = _random.NextUnit();
-        for (var i = 0; i + 1 < survivors.Ids.Length; i++)
-        {
-            coin -= survivors.Probabilities[i];
-            if (coin < 0)
-                return survivors.Ids[i];
-        }
-
-        return survivors.Ids[^1]; // the probabilities may add up to a hair less than the coin
+        var picked = 0;
+        // The probabilities may add up to a hair less than the coin.
+        while (picked + 1 < survivors.Ids.Length && (coin -= survivors.Probabilities[picked]) >= 0)
+            picked++;
+        _mirostat?.Learn(survivors.Probabilities[picked]);
+        return survivors.Ids[picked];
     }
 
     /// <summary>
-    /// The distribution that <see cref="Pick"/> draws from. Draws nothing itself; valid until the next call.
+    /// The distribution that the next <see cref="Pick"/> draws from. Draws nothing itself; valid until the next call.
     /// </summary>
-    public Survivors Distribution(ReadOnlySpan<float> logits, ReadOnlySpan<int> history)
+    public Survivors Distribution(
+        ReadOnlySpan<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<ulong> allowed = default)
     {
-        var best = Score(logits, history);
-        var max = _scores[best];
-        var count = 1;
-        if (_sampling.Temperature == 0)
-            _ids[0] = best;
-        else
-            count = Cut(max);
-
-        var sum = 0.0;
-        for (var i = 0; i < count; i++)
+        if (_sampling.IsGreedy)
         {
-            // Minus max before the division: a tiny temperature then sends the others to 0 and not the best to ∞.
-            var power = count == 1 ? 1 : MathF.Exp((_scores[_ids[i]] - max) / _sampling.Temperature);
-            _probabilities[i] = power;
-            sum += power;
+            _candidates.Only(PickBest(logits, history, allowed));
+            return Survivors();
         }
 
-        for (var i = 0; i < count; i++)
-            _probabilities[i] = (float)(_probabilities[i] / sum);
-        return new Survivors(_ids.AsSpan(0, count), _probabilities.AsSpan(0, count));
+        var random = _random; // a copy: XTC's coin is the one that the pick will throw
+        return Distribution(ref random, logits, history, allowed);
     }
 
-    /// <summary>Copies the logits, applies the penalties and returns the id of the largest.</summary>
-    private int Score(ReadOnlySpan<float> logits, ReadOnlySpan<int> history)
+    private int PickBest(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<ulong> allowed)
     {
-        if (logits.Length != _scores.Length)
-            throw new ArgumentException(
-                $"{logits.Length} logits for a vocabulary of {_scores.Length}.", nameof(logits));
-        logits.CopyTo(_scores);
-        if (_counts.Length > 0)
-            Penalise(history[^Math.Min(history.Length, _sampling.PenaltyWindow)..]);
+        Load(logits, history, allowed);
+        foreach (var step in _order)
+            if (step is SamplerStep.Penalties or SamplerStep.Dry)
+                Score(step, history);
+        return _candidates.Best();
+    }
 
-        var best = 0;
-        for (var id = 0; id < _scores.Length; id++)
+    private Survivors Distribution(
+        scoped ref SplitMix64 random, ReadOnlySpan<float> logits, ReadOnlySpan<int> history,
+        ReadOnlySpan<ulong> allowed)
+    {
+        Load(logits, history, allowed);
+        if (_mirostat is not null)
         {
-            if (!(_scores[id] <= float.MaxValue))
+            Cut(SamplerStep.Temperature, ref random);
+            _mirostat.Cut(_candidates);
+            return Survivors();
+        }
+
+        foreach (var step in _order)
+            if (step is SamplerStep.Penalties or SamplerStep.Dry)
+                Score(step, history);
+            else
+                Cut(step, ref random);
+        return Survivors();
+    }
+
+    private void Load(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<ulong> allowed)
+    {
+        _candidates.Load(logits, allowed);
+        foreach (var (id, bias) in _biases)
+            if (float.IsNegativeInfinity(bias))
+                _candidates.Forbid(id);
+            else
+                _candidates.Rescore(id, _candidates[id] + bias);
+        if (float.IsNegativeInfinity(_candidates.Max()))
+            throw new ArgumentException("All logits are -∞ or masked: no token is left to pick.", nameof(logits));
+        if (_penalties is null && _dry is null)
+            return;
+        foreach (var id in history)
+            if ((uint)id >= (uint)_candidates.VocabularySize)
                 throw new ArgumentException(
-                    $"The logit of token {id} is {_scores[id]}: the weights are damaged or diverged.", nameof(logits));
-            if (_scores[id] > _scores[best])
-                best = id;
-        }
-
-        return float.IsNegativeInfinity(_scores[best])
-            ? throw new ArgumentException("All logits are -∞: no token is left to pick.", nameof(logits))
-            : best;
+                    $"The history holds token {id}; the vocabulary has {_candidates.VocabularySize}.");
     }
 
-    private void Penalise(ReadOnlySpan<int> window)
+    private void Score(SamplerStep step, ReadOnlySpan<int> history)
     {
-        foreach (var id in window)
-        {
-            if ((uint)id >= (uint)_counts.Length)
-            {
-                Array.Clear(_counts);
-                throw new ArgumentException($"The history holds token {id}; the vocabulary has {_counts.Length}.");
-            }
-
-            _counts[id]++;
-        }
-
-        foreach (var id in window)
-        {
-            if (_counts[id] == 0)
-                continue; // seen earlier in the window
-            ref var score = ref _scores[id];
-            score = score <= 0 ? score * _sampling.RepeatPenalty : score / _sampling.RepeatPenalty;
-            score -= _counts[id] * _sampling.FrequencyPenalty + _sampling.PresencePenalty;
-            _counts[id] = 0;
-        }
+        if (step == SamplerStep.Penalties)
+            _penalties?.Apply(_candidates, history, _sampling);
+        else
+            _dry?.Apply(_candidates, history, _sampling);
     }
 
-    /// <summary>Top-k, top-p and min-p: writes the ids that survive, ascending, and returns how many.</summary>
-    private int Cut(float max)
+    private void Cut(SamplerStep step, ref SplitMix64 random)
     {
-        var V = _scores.Length;
-        var k = _sampling.TopK > 0 ? Math.Min(_sampling.TopK, V) : V;
-        var floor = _sampling.MinP > 0 ? max + MathF.Log(_sampling.MinP) : float.MinValue;
-        var count = 0;
-        if (k == V && _sampling.TopP >= 1)
+        var minKeep = _sampling.MinKeep;
+        switch (step)
         {
-            for (var id = 0; id < V; id++)
-                if (_scores[id] >= floor)
-                    _ids[count++] = id;
-            return count;
+            case SamplerStep.TopNSigma:
+                Cuts.TopNSigma(_candidates, _sampling.TopNSigma);
+                break;
+            case SamplerStep.TopK:
+                Cuts.TopK(_candidates, _sampling.TopK);
+                break;
+            case SamplerStep.TypicalP:
+                Typical.Apply(_candidates, _sampling.TypicalP, minKeep);
+                break;
+            case SamplerStep.TopP:
+                Cuts.TopP(_candidates, _sampling.TopP, minKeep);
+                break;
+            case SamplerStep.MinP:
+                Cuts.MinP(_candidates, _sampling.MinP, minKeep);
+                break;
+            case SamplerStep.Xtc when _sampling.XtcProbability > 0:
+                if (random.NextUnit() < _sampling.XtcProbability)
+                    Cuts.Xtc(_candidates, _sampling.XtcThreshold, minKeep);
+                break;
+            case SamplerStep.Temperature:
+                Temperature.Apply(
+                    _candidates, _sampling.Temperature, _sampling.DynamicRange, _sampling.DynamicExponent);
+                break;
         }
-
-        // Top-p needs the sum over all that top-k left, and the order of the best. Without top-k the whole vocabulary
-        // is summed, but only what min-p will leave is worth sorting: at most 20 tokens for 0.05.
-        var total = 0.0;
-        if (k == V)
-            foreach (var score in _scores)
-                total += Math.Exp(score - max);
-        var ranks = Best(k, k == V ? floor : float.MinValue);
-        if (k < V)
-            foreach (var rank in ranks)
-                total += Math.Exp(_scores[IdOf(rank)] - max);
-
-        var sum = 0.0;
-        do
-        {
-            var id = IdOf(ranks[count]);
-            sum += Math.Exp(_scores[id] - max);
-            _ids[count++] = id;
-        }
-        while (count < ranks.Length && (_sampling.TopP >= 1 || sum < _sampling.TopP * total)
-            && _scores[IdOf(ranks[count])] >= floor);
-
-        _ids.AsSpan(0, count).Sort();
-        return count;
     }
 
-    /// <summary>The ranks of the k best scores that are at least <paramref name="floor"/>, best first.</summary>
-    private ReadOnlySpan<ulong> Best(int k, float floor)
+    private Survivors Survivors()
     {
-        // Collect up to 2k, sort, forget the worse half, go on with a higher bar: O(V + k log k) for logits in any
-        // usual order, and O(V log k) at worst.
-        var room = (int)Math.Min(2L * k, _ranks.Length);
-        var (kept, bar) = (0, ulong.MaxValue);
-        for (var id = 0; id < _scores.Length; id++)
-        {
-            var rank = Rank(_scores[id], id);
-            if (rank >= bar || !(_scores[id] >= floor))
-                continue;
-            _ranks[kept++] = rank;
-            if (kept == room)
-            {
-                _ranks.AsSpan(0, kept).Sort();
-                kept = k;
-                bar = _ranks[k - 1];
-            }
-        }
-
-        _ranks.AsSpan(0, kept).Sort();
-        return _ranks.AsSpan(0, Math.Min(k, kept));
+        var ids = _candidates.ById();
+        var powers = _candidates.Powers(out var sum);
+        var probabilities = _probabilities.AsSpan(0, ids.Length);
+        for (var i = 0; i < ids.Length; i++)
+            probabilities[i] = (float)(powers[i] / sum);
+        return new Survivors(ids, probabilities);
     }
-
-    /// <summary>
-    /// One number that sorts by score, best first, then by id: the upper half is the score's bits, turned so that
-    /// larger floats give smaller integers (IEEE 754 orders like sign-magnitude integers), the lower half is the id.
-    /// </summary>
-    private static ulong Rank(float score, int id)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(score + 0f); // -0 becomes 0: they are equal scores
-        return (ulong)((bits & 0x80000000) != 0 ? bits : bits ^ 0x7FFFFFFF) << 32 | (uint)id;
-    }
-
-    private static int IdOf(ulong rank) => (int)(uint)rank;
 }
 
 /// <summary>What is left after all cuts: ids, ascending, and their probabilities, which add up to 1.</summary>

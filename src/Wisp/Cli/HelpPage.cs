@@ -12,7 +12,7 @@ internal static class HelpPage
 
     private static readonly Style Heading = new(decoration: Decoration.Bold);
 
-    public static int Write(IAnsiConsole console, Command command)
+    public static int Write(IAnsiConsole console, Command command, bool withRare = false)
     {
         var about = command.Description ?? command.Name;
         if (command is RootCommand)
@@ -29,7 +29,7 @@ internal static class HelpPage
             Section(console, group.Key, group.Select(c => (c.Name, c.Description ?? "")));
         Section(console, "Arguments", command.Arguments.Where(a => !a.Hidden).Select(
             a => (Label(a), Described(a.Description, a.HasDefaultValue ? a.GetDefaultValue() : null))));
-        var options = Options(command).ToList();
+        var options = Options(command, withRare).ToList();
         var columns = Math.Min(MaxNames, options.Select(o => o.Left.Length).DefaultIfEmpty().Max());
         foreach (var section in options.GroupBy(o => o.Section))
             Section(console, section.Key, section.Select(o => (o.Left, o.Right)), columns);
@@ -77,11 +77,11 @@ internal static class HelpPage
         return string.Join(' ', words);
     }
 
-    private static IEnumerable<(string Section, string Left, string Right)> Options(Command command)
+    private static IEnumerable<(string Section, string Left, string Right)> Options(Command command, bool withRare)
     {
         // --help works everywhere; to say so once, on the front page, is enough.
         var options = command.Options.Where(o => !o.Hidden && (command is RootCommand || o is not HelpOption));
-        foreach (var option in options)
+        foreach (var option in options.Where(o => withRare || command is not Verb verb || !verb.IsRare(o)))
         {
             var names = option.Aliases.Append(option.Name).Where(n => !n.StartsWith('/')).Distinct()
                 .OrderBy(n => n.Length).ThenBy(n => n, StringComparer.Ordinal).Where(n => n != "-?");

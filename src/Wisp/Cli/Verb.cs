@@ -8,6 +8,7 @@ internal sealed class Verb(string name, string description, string group, params
     : Command(name, description)
 {
     private readonly Dictionary<Option, string> _sections = [];
+    private readonly HashSet<Option> _rare = [];
 
     public string Group { get; } = group;
 
@@ -23,6 +24,16 @@ internal sealed class Verb(string name, string description, string group, params
             _sections[option] = section;
         }
     }
+
+    /// <summary>Adds options that only a fuller help shows, such as <see cref="FullHelp"/> gives.</summary>
+    public void AddRare(string section, params ReadOnlySpan<Option> options)
+    {
+        Add(section, options);
+        foreach (var option in options)
+            _rare.Add(option);
+    }
+
+    public bool IsRare(Option option) => _rare.Contains(option);
 
     public string SectionOf(Option option) => _sections.GetValueOrDefault(option, "Options");
 }

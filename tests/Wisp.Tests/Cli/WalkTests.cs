@@ -54,6 +54,22 @@ public sealed class WalkTests : IClassFixture<WalkTests.Desk>
         { "run -m ~m.gguf -n -1", "--tokens is -1" },
         { "run -m ~m.gguf -t -1", "--temperature is -1; it must be 0 (argmax) or more." },
         { "run -m ~m.gguf --top-p 2", "--top-p is 2" },
+        { "run -m ~m.gguf --typical 2", "--typical is 2" },
+        { "run -m ~m.gguf --repeat-last-n -2", "--repeat-last-n is -2" },
+        { "run -m ~m.gguf --dry-base 0.5", "--dry-base is 0.5; it must be 1 or more." },
+        { "run -m ~m.gguf --xtc-probability 2", "--xtc-probability is 2" },
+        { "run -m ~m.gguf --dynatemp-range -1", "--dynatemp-range is -1" },
+        { "run -m ~m.gguf --mirostat 3", "--mirostat is 3; it must be 0 (off), 1 or 2." },
+        { "run -m ~m.gguf --mirostat-lr 3", "--mirostat-lr is 3" },
+        { "run -m ~m.gguf --samplers top_k;hot", "'hot' is no sampler. There are: penalties;dry" },
+        { "run -m ~m.gguf --logit-bias x+1", "'x+1' is not a token and a number" },
+        { "run -m ~m.gguf --logit-bias 5", "'5' is not a token and a number" },
+        { "run -m ~m.gguf --logit-bias 99999+1", "token 99999; the vocabulary has" },
+        { "run -m ~m.gguf --logit-bias 9+inf", "'9+inf' is not a token and a number" },
+        { "run -m ~m.gguf --logprobs 101", "--logprobs is 101; the range is 0 to 100." },
+        { "run -m ~m.gguf --context -1", "--context is -1" },
+        { "run -m ~m.gguf --context 9999", "--context is 9,999, and the model was trained for 40 tokens" },
+        { "run -m ~m.gguf --context 3 -p abcdefghijklmnopq", "tokens, and the context holds 3." },
         { "run -m ~m.gguf --threads -2", "--threads is -2" },
         { "dream -m ~m.gguf --documents 0", "--documents is 0" },
         { "inspect ~nothing", "is a folder without a model" },
@@ -143,10 +159,73 @@ public sealed class WalkTests : IClassFixture<WalkTests.Desk>
     }
 
     [Fact]
-    public void A_prompt_far_beyond_the_context_is_read_by_its_end()
+    public void A_prompt_longer_than_the_context_is_refused_with_both_numbers_before_a_word_is_shown()
     {
-        var prompt = TinyModel.Text(2_000);
-        Assert.StartsWith(prompt, CommandLineRun.Good("run", "-m", _desk["m.gguf"], "-p", prompt, "-n", "3", "-q"));
+        var run = CommandLineRun.Of("run", "-m", _desk["m.gguf"], "-p", TinyModel.Text(2_000), "-n", "3", "-q");
+        Assert.Equal((1, ""), (run.Code, run.Output));
+        Assert.Matches(@"^wisp: The prompt has \d+,\d+ tokens, and the context holds \d+\. Shorten .*\n$", run.Error);
+    }
+
+    [Fact]
+    public void Everything_about_the_choice_of_tokens_can_be_given_at_once()
+    {
+        string[] line = ["run", "-m", _desk["m.gguf"], "-p", "The fox", "-n", "20", "--seed", "3"];
+        string[] all =
+        [
+            "--temp", "0.9", "--top-k", "60", "--top-p", "0.98", "--min-p", "0.01", "--typical", "0.95",
+            "--top-n-sigma", "4", "--xtc-probability", "0.3", "--xtc-threshold", "0.2", "--repeat-penalty", "1.1",
+            "--repeat-last-n", "-1", "--presence-penalty", "0.1", "--frequency-penalty", "0.1", "--dry-multiplier",
+            "0.8", "--dry-base", "1.5", "--dry-allowed-length", "3", "--dry-penalty-last-n", "100",
+            "--dry-sequence-breaker", "\\n", "--dry-sequence-breaker", ".", "--dynatemp-range", "0.2",
+            "--dynatemp-exp", "1.2", "--min-keep", "2", "--logit-bias", "5-inf", "--logit-bias", "6+0.5",
+            "--samplers", "top_k;dry;penalties;typ_p;top_p;min_p;xtc;top_n_sigma;temp",
+        ];
+        var text = CommandLineRun.Good([.. line, .. all]);
+        Assert.Equal(text, CommandLineRun.Good([.. line, .. all]));
+        Assert.NotEqual(text, CommandLineRun.Good(line));
+        foreach (var version in new[] { "1", "2" })
+            Assert.StartsWith("The fox", CommandLineRun.Good(
+                [.. line, "--mirostat", version, "--mirostat-lr", "0.2", "--mirostat-ent", "3"]));
+    }
+
+    [Fact]
+    public void A_stop_text_ends_the_writing_and_is_not_shown()
+    {
+        string[] line = ["run", "-m", _desk["m.gguf"], "-p", "x", "-n", "40", "-t", "0", "-q"];
+        var whole = CommandLineRun.Good(line)[..^1];
+        var stop = whole[6..9];
+        var expected = whole[..(1 + whole[1..].IndexOf(stop, StringComparison.Ordinal))] + "\n";
+        Assert.Equal(expected, CommandLineRun.Good([.. line, "--stop", "never there", "--stop", stop]));
+        var run = CommandLineRun.Of([.. line, "--stop", ""]);
+        Assert.Equal((1, ""), (run.Code, run.Output));
+        Assert.Contains("--stop is empty", run.Error);
+    }
+
+    [Fact]
+    public void Log_probabilities_are_told_beside_the_text()
+    {
+        string[] line = ["run", "-m", _desk["m.gguf"], "-p", "x", "-n", "4", "-t", "0", "-q"];
+        var run = CommandLineRun.Of([.. line, "--logprobs", "2"]);
+        Assert.Equal(CommandLineRun.Good(line), run.Output);
+        var lines = run.Error.TrimEnd('\n').Split('\n');
+        Assert.Equal(4, lines.Length);
+        // Argmax: the chosen token is the first of the likeliest.
+        Assert.All(lines, told => Assert.Matches(@"^ +(-?\d\.\d{4})  ("".*"") *  \2 \1  "".*"" -\d+\.\d{4}$", told));
+    }
+
+    [Theory]
+    [InlineData("run"), InlineData("dream")]
+    public void The_help_shows_the_few_options_that_matter_and_the_full_help_all(string command)
+    {
+        var few = CommandLineRun.Good(command, "--help");
+        var all = CommandLineRun.Good(command, "--help-sampling");
+        Assert.Contains("--temperature", few);
+        Assert.Contains("--help-sampling", few);
+        Assert.DoesNotContain("--mirostat", few);
+        Assert.Contains("--mirostat-ent", all);
+        Assert.Contains("Against repetition", all);
+        Assert.All(few.Split('\n').Where(line => line.StartsWith("  -")), line =>
+            Assert.Contains(line.Split("  ", StringSplitOptions.RemoveEmptyEntries)[0], all));
     }
 
     [Fact]
