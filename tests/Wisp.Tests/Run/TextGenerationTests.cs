@@ -13,7 +13,7 @@ public sealed class TextGenerationTests : IDisposable
     private readonly Tokenizer _tokenizer = TinyModel.Tokenizer();
     private readonly Session _session;
 
-    public TextGenerationTests() => _session = new Session(_weights, _pool);
+    public TextGenerationTests() => _session = new Session(DecoderWeights.Of(_weights), _pool);
 
     public void Dispose()
     {
