@@ -92,14 +92,35 @@ public sealed class Decoder : IDisposable
     /// <summary>The logits of consecutive rows of the last pass, (rows, V).</summary>
     public void Logits(Span<float> logits, int row, int rows)
     {
-        int C = _config.Width, V = _config.Vocabulary;
-        if (row < 0 || rows < 0 || row > _rows - rows)
-            throw new ArgumentOutOfRangeException(nameof(row), $"Rows {row} to {row + rows} of {_rows}.");
-        var final = _normed.Slice(0, rows * C);
-        Apply(final, _x.Slice(row * C, rows * C), _weights.OutputNorm, C);
-        Multiply(logits[..(rows * V)], final, _weights.Head);
+        CheckRow(row);
+        CheckRow(row + rows - 1);
+        var C = _config.Width;
+        Head(logits, _x.Slice(row * C, rows * C));
+    }
+
+    /// <summary>The logits of some rows of the last pass, (rows, V): the head is read once for all.</summary>
+    public void Logits(Span<float> logits, ReadOnlySpan<int> rows)
+    {
+        var C = _config.Width;
+        var gathered = _added.Slice(0, rows.Length * C);
+        for (var i = 0; i < rows.Length; i++)
+        {
+            CheckRow(rows[i]);
+            _x.Slice(rows[i] * C, C).CopyTo(gathered[(i * C)..]);
+        }
+
+        Head(logits, gathered);
+    }
+
+    private void CheckRow(int row) =>
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)_rows, nameof(row));
+
+    private void Head(Span<float> logits, ReadOnlySpan<float> x)
+    {
+        var final = Apply(_normed.Slice(0, x.Length), x, _weights.OutputNorm, _config.Width);
+        Multiply(logits[..(x.Length / _config.Width * _config.Vocabulary)], final, _weights.Head);
         if (_config.LogitSoftcap > 0)
-            foreach (ref var z in logits[..(rows * V)])
+            foreach (ref var z in logits[..(x.Length / _config.Width * _config.Vocabulary)])
                 z = _config.LogitSoftcap * MathF.Tanh(z / _config.LogitSoftcap);
     }
 

@@ -83,6 +83,10 @@ public sealed class KvSequence : IDisposable
         return taken;
     }
 
+    /// <summary>Whether both hold the same whole blocks, and so the same tokens in the same memory.</summary>
+    public bool StandsWith(KvSequence other) =>
+        ReferenceEquals(Last, other.Last) && Length == other.Length && Length % KvBlock.Size == 0;
+
     /// <summary>Blocks that appending so many tokens takes from the cache.</summary>
     public int BlocksToAppend(int count)
     {
