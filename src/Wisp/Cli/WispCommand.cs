@@ -14,6 +14,7 @@ internal static class WispCommand
             RunCommand.Create(),
             RunCommand.CreateDream(),
             InspectCommand.Create(),
+            RenderCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),
