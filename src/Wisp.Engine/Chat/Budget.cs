@@ -27,6 +27,9 @@ internal sealed class Budget(long units)
     /// <summary>Of an item in a list or dict: a reference of 8 bytes and an object of 24 to 56.</summary>
     public const int Item = 16;
 
+    /// <summary>Of a body with variables of its own: a dictionary of some 300 bytes.</summary>
+    public const int Scope = 64;
+
     /// <summary>
     /// Deepest nesting of evaluation and of values, in calls of the evaluator. One takes 300 to 700 bytes of stack, so
     /// the deepest stays under the 1.5 MB that threads have by default. Python stops at 1,000 frames too.

@@ -49,18 +49,21 @@ public static class ChatTemplateFiles
     public static ChatTemplate? FromFolder(string folder, string? name = null, string? source = null)
     {
         var named = new Dictionary<string, string>();
-        var config = ReadObject(Path.Combine(folder, "tokenizer_config.json"));
-        Collect(named, config, "tokenizer_config.json", folder);
-        Collect(named, ReadObject(Path.Combine(folder, "chat_template.json")), "chat_template.json", folder);
+        var path = Path.Combine(folder, "tokenizer_config.json");
+        var config = ReadObject(path);
+        Collect(named, config, path);
+        var processor = Path.Combine(folder, "chat_template.json");
+        Collect(named, ReadObject(processor), processor);
         // A file of its own wins over what the configuration says, as in transformers.
         if (ReadText(Path.Combine(folder, "chat_template.jinja")) is { } own)
             named[Default] = own;
         var more = Path.Combine(folder, "additional_chat_templates");
         if (Directory.Exists(more))
-            foreach (var path in Directory.GetFiles(more, "*.jinja").Order(StringComparer.Ordinal))
-                named[Path.GetFileNameWithoutExtension(path)] = ReadText(path)!;
+            foreach (var file in Directory.GetFiles(more, "*.jinja").Order(StringComparer.Ordinal))
+                named[Path.GetFileNameWithoutExtension(file)] = ReadText(file)!;
         var text = source ?? Choose(named, name, folder);
-        return text is null ? null : new ChatTemplate(text, Token(config, "bos_token"), Token(config, "eos_token"));
+        return text is null ? null
+            : new ChatTemplate(text, Token(config, "bos_token", path), Token(config, "eos_token", path));
     }
 
     private static string? Choose(Dictionary<string, string> named, string? name, string place)
@@ -76,39 +79,45 @@ public static class ChatTemplateFiles
     }
 
     // One template, or a list of templates with names.
-    private static void Collect(Dictionary<string, string> named, JsonObject? config, string file, string folder)
+    private static void Collect(Dictionary<string, string> named, JsonObject? config, string path)
     {
-        switch (config?["chat_template"])
+        var found = config?["chat_template"];
+        if (found is null)
+            return;
+        if (Text(found, path) is { } text)
         {
-            case null:
-                return;
-            case JsonValue value when value.GetValueKind() == JsonValueKind.String:
-                named[Default] = value.GetValue<string>();
-                return;
-            case JsonArray several:
-                foreach (var item in several)
-                {
-                    if (item is not JsonObject entry || Text(entry["name"]) is not { } name ||
-                        Text(entry["template"]) is not { } template)
-                        throw Fault();
-                    named[name] = template;
-                }
-
-                return;
-            default:
-                throw Fault();
+            named[Default] = text;
+            return;
         }
 
-        InvalidDataException Fault() => new($"{Path.Combine(folder, file)}: field chat_template is neither a text " +
-            "nor a list of objects with the texts name and template.");
+        foreach (var item in found as JsonArray ?? [null])
+        {
+            if (item is not JsonObject entry || Text(entry["name"], path) is not { } name ||
+                Text(entry["template"], path) is not { } template)
+                throw new InvalidDataException($"{path}: field chat_template is neither a text " +
+                    "nor a list of objects with the texts name and template.");
+            named[name] = template;
+        }
     }
 
     // A token stands as its text, or as an object with the text in its field content.
-    private static string? Token(JsonObject? config, string field) =>
-        Text(config?[field]) ?? Text((config?[field] as JsonObject)?["content"]);
+    private static string? Token(JsonObject? config, string field, string path) =>
+        Text(config?[field], path) ?? Text((config?[field] as JsonObject)?["content"], path);
 
-    private static string? Text(JsonNode? node) =>
-        node is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
+    private static string? Text(JsonNode? node, string path)
+    {
+        if (node is not JsonValue value || value.GetValueKind() != JsonValueKind.String)
+            return null;
+        try
+        {
+            return value.GetValue<string>();
+        }
+        catch (InvalidOperationException e)
+        {
+            // An escape may stand for half a character, which shows only now.
+            throw new InvalidDataException($"{path}: {value.GetPath()} is no text: {e.Message}", e);
+        }
+    }
 
     private static string? ReadText(string path)
     {
@@ -124,20 +133,13 @@ public static class ChatTemplateFiles
             return null;
         try
         {
-            if (JsonNode.Parse(text) is JsonObject config)
-            {
-                // A text is decoded when it is read: halves of characters and names that stand twice show up here.
-                _ = config["chat_template"] is JsonArray several
-                    ? several.OfType<JsonObject>().Sum(o => Text(o["name"])?.Length + Text(o["template"])?.Length)
-                    : Text(config["chat_template"])?.Length;
-                return config;
-            }
+            var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
+            return JsonNode.Parse(text, documentOptions: options) as JsonObject ??
+                throw new InvalidDataException($"{path}: holds no JSON object.");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
+        catch (JsonException e)
         {
             throw new InvalidDataException($"{path}: is no JSON: {e.Message}", e);
         }
-
-        throw new InvalidDataException($"{path}: holds no JSON object.");
     }
 }

@@ -215,6 +215,7 @@ internal sealed partial class Evaluator
 
     private Arguments ArgumentsOf(string function, ArgumentList list, Scope scope, Value? caller = null)
     {
+        Budget.Charge(Budget.Item);
         if (ReferenceEquals(list, ArgumentList.Empty) && caller is null)
             return Arguments.None(function);
         var positional = new List<Value>(Each(list.Positional, scope));

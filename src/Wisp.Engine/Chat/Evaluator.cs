@@ -149,6 +149,7 @@ internal sealed partial class Evaluator
 
     private string Capture(Action run)
     {
+        Budget.Charge(Budget.Scope);
         var outer = _output;
         _output = new StringBuilder();
         run();
@@ -173,7 +174,7 @@ internal sealed partial class Evaluator
         var ran = false;
         while (state.Next(out var item))
         {
-            Budget.Charge(Budget.Step);
+            Budget.Charge(Budget.Scope);
             ran = true;
             var inner = new Scope(scope);
             inner.Set("loop", state);
@@ -192,6 +193,7 @@ internal sealed partial class Evaluator
     {
         foreach (var item in items)
         {
+            Budget.Charge(Budget.Scope);
             var inner = new Scope(scope);
             Assign(loop.Target, item, inner);
             if (Evaluate(loop.Test!, inner).IsTrue)
@@ -254,7 +256,7 @@ internal sealed partial class Evaluator
     private Value Call(Routine routine, Arguments arguments, Scope scope)
     {
         Budget.Enter();
-        Budget.Charge((arguments.Positional.Count + arguments.Named.Count) * Budget.Item);
+        Budget.Charge(2 * Budget.Scope + (arguments.Positional.Count + arguments.Named.Count) * Budget.Item);
         var inner = new Scope(scope);
         var parameters = routine.Parameters;
         var named = new DictValue(Comparer);

@@ -10,8 +10,6 @@ namespace Wisp.Tests.Chat;
 /// </summary>
 public class ChatTemplateGoldenTests
 {
-    private static readonly DateTimeOffset s_now = new(2026, 3, 14, 15, 9, 26, TimeSpan.Zero);
-
     [Fact]
     public void Every_template_renders_every_conversation_as_jinja2_does()
     {
@@ -39,7 +37,7 @@ public class ChatTemplateGoldenTests
                 {
                     expected = entry["expected"] is { } text ? (string)text! : "an error: " + (string)entry["error"]!;
                     shown = template.Render(input["messages"]!.AsArray(), input["tools"]?.AsArray(),
-                        (bool)entry["add_generation_prompt"]!, more, s_now);
+                        (bool)entry["add_generation_prompt"]!, more, Rendering.Now);
                 }
                 catch (TemplateException e)
                 {
@@ -49,7 +47,8 @@ public class ChatTemplateGoldenTests
 
                 equal += shown == expected ? 1 : 0;
                 if (shown != expected)
-                    faults.Add($"{name} {entry["messages"]} {entry["add_generation_prompt"]}:\n{expected}\n--\n{shown}\n");
+                    faults.Add(
+                        $"{name} {entry["messages"]} {entry["add_generation_prompt"]}:\n{expected}\n--\n{shown}\n");
             }
         }
 

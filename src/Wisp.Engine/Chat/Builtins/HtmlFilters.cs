@@ -32,6 +32,14 @@ internal static class HtmlFilters
             return StripTags(text);
         },
         ["urlencode"] = UrlEncode,
+        ["urlize"] = (run, value, args) =>
+        {
+            var bound = args.Bind(0, "trim_url_limit", "nofollow", "target", "rel", "extra_schemes");
+            var text = args.Text(value);
+            run.Budget.Charge(16L * text.Length);
+            var links = new Links(args, bound, run.Budget);
+            return links.In(Operators.Escape(text, run.Budget));
+        },
         ["xmlattr"] = XmlAttributes,
     };
 

@@ -150,7 +150,7 @@ internal sealed partial class Parser
             // Marks what the assistant says, for training on it; the text is the same.
             "generation" => Routine(() => new ScopeStatement(name.Line, Body(out _, "endgeneration"))),
             "autoescape" => Hard(() => Autoescape(name.Line)),
-            "print" => new OutputStatement(name.Line, TupleOrExpression()),
+            "print" => Print(name.Line),
             "break" or "continue" when _loops == 0 => throw Fault($"'{name.Value}' stands outside of a loop.", name.Line),
             "break" => new BreakStatement(name.Line),
             "continue" => new ContinueStatement(name.Line),
@@ -160,6 +160,15 @@ internal sealed partial class Parser
         };
         _open.RemoveAt(_open.Count - 1);
         return statement;
+    }
+
+    // {% print a, b %} writes one after the other, where {{ a, b }} is a tuple.
+    private OutputStatement Print(int line)
+    {
+        var parts = new List<Expression> { Expression() };
+        while (Skip(","))
+            parts.Add(Expression());
+        return new OutputStatement(line, parts is [var only] ? only : new ConcatExpression(line, parts));
     }
 
     private string UnknownTag(string name)

@@ -55,7 +55,7 @@ internal static class Sequences
     public static Value? Item(Value value, Value index, Budget budget)
     {
         if (value is DictValue dict)
-            return dict.Find(index);
+            return ValueComparer.IsHashable(index) ? dict.Find(index) : null;
         if (Count(value) is not { } count || value is ViewValue or LoopValue ||
             !Numbers.TryInteger(index, out var number))
             return null;

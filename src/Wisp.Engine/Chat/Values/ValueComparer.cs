@@ -34,6 +34,9 @@ internal sealed class ValueComparer(Budget budget) : IEqualityComparer<Value>
         }
     }
 
+    /// <summary>Whether it can be a key. Lists and dicts cannot, since Python's can change.</summary>
+    public static bool IsHashable(Value value) => value is not (ListValue or DictValue or ViewValue);
+
     public int GetHashCode(Value value)
     {
         budget.Charge(1);
@@ -53,13 +56,13 @@ internal sealed class ValueComparer(Budget budget) : IEqualityComparer<Value>
             case TupleValue tuple:
                 budget.Enter();
                 var hash = new HashCode();
-                foreach (var item in tuple.Items)
-                    hash.Add(GetHashCode(item));
+                for (var i = 0; i < tuple.Items.Count; i++)
+                    hash.Add(GetHashCode(tuple.Items[i]));
                 budget.Leave();
                 return hash.ToHashCode();
             case NoneValue or UndefinedValue:
                 return 1;
-            case ListValue or DictValue or ViewValue:
+            case var _ when !IsHashable(value):
                 throw new TemplateException($"unhashable type: '{value.TypeName}' cannot be the key of a dict.");
             default:
                 return System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(value);
