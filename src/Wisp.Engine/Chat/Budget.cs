@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Wisp.Chat;
 
 /// <summary>
-/// What one rendering may still spend. Templates come with downloaded models, so whatever one does is paid for before it
-/// is done: time, memory and output are bounded together by one number of units.
+/// What one rendering may still spend. Templates come with downloaded models, so whatever one does is paid for before
+/// it is done: time, memory and output are bounded together by one number of units.
 /// </summary>
 /// <remarks>
 /// A unit is about one character written or looked at: 2 bytes of memory at most. The prices below keep that true of
@@ -46,7 +46,9 @@ internal sealed class Budget(long units)
                 "it loops too long, or what it writes has no end in sight.");
     }
 
-    /// <summary>One level deeper. After an exception the rendering is over, so nobody needs to unwind the count.</summary>
+    /// <summary>
+    /// One level deeper. After an exception the rendering is over, so nobody needs to unwind the count.
+    /// </summary>
     public void Enter()
     {
         if (++_depth > MaxDepth || !RuntimeHelpers.TryEnsureSufficientExecutionStack())

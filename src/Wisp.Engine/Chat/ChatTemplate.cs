@@ -65,7 +65,8 @@ public sealed class ChatTemplate
     private static void Define(Evaluator run, string name, JsonNode? value) =>
         run.Define(name, Read(name, () => JsonValues.From(value, run.Comparer, run.Budget)));
 
-    // JSON nodes are read only when they are asked, and then tell of halves of characters and of names that stand twice.
+    // JSON nodes are read only when they are asked, and then tell of halves of characters and of names that stand
+    // twice.
     private static T Read<T>(string what, Func<T> read)
     {
         try

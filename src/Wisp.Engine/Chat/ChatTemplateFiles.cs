@@ -5,9 +5,9 @@ using Wisp.Model;
 namespace Wisp.Chat;
 
 /// <summary>
-/// Finds the chat templates that come with a model: the keys tokenizer.chat_template and tokenizer.chat_template.NAME of
-/// a GGUF file, and tokenizer_config.json, chat_template.jinja, chat_template.json and additional_chat_templates of a
-/// Hugging Face folder.
+/// Finds the chat templates that come with a model: the keys tokenizer.chat_template and tokenizer.chat_template.NAME
+/// of a GGUF file, and tokenizer_config.json, chat_template.jinja, chat_template.json and additional_chat_templates of
+/// a Hugging Face folder.
 /// </summary>
 public static class ChatTemplateFiles
 {

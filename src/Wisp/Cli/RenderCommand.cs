@@ -16,7 +16,7 @@ internal static class RenderCommand
         model.Description = "A model file, a Hugging Face folder, or a name in a model folder";
         var messages = new Option<string>("--messages")
         {
-            Description = "A JSON file: a list of messages, or an object with messages, tools and more, as OpenAI has it",
+            Description = "A JSON file: a list of messages, or an object with messages and tools as OpenAI has it",
             HelpName = "FILE",
             Required = true,
         };
@@ -37,7 +37,7 @@ internal static class RenderCommand
             Description = "A variable for the template; the value is JSON, or else text",
             HelpName = "NAME=VALUE",
         };
-        var now = new Option<string?>("--now") { Description = "The time that the template sees", HelpName = "ISO-8601" };
+        var now = new Option<string?>("--now") { Description = "The time that the template sees", HelpName = "TIME" };
         var command = new Verb("render", "Show the text that a chat template makes of messages", "Models",
             "wisp render -m model.gguf --messages chat.json",
             "wisp render -m model.gguf --messages chat.json --tools tools.json --set enable_thinking=false")
@@ -72,7 +72,8 @@ internal static class RenderCommand
         if (node is JsonArray list)
             return (list, null, []);
         if (node is not JsonObject request || request["messages"] is not JsonArray messages)
-            throw new UserException($"{path}: holds neither a list of messages nor an object with the list 'messages'.");
+            throw new UserException(
+                $"{path}: holds neither a list of messages nor an object with the list 'messages'.");
         if (request["tools"] is not (null or JsonArray))
             throw new UserException($"{path}: 'tools' is not a list.");
         // What a server passes on to the template; other fields of a request, such as temperature, are not for it.
@@ -140,7 +141,8 @@ internal static class RenderCommand
     }
 
     private static bool IsHuggingFace(string model) =>
-        File.Exists(Path.Combine(model, "tokenizer_config.json")) || File.Exists(Path.Combine(model, "chat_template.jinja"));
+        File.Exists(Path.Combine(model, "tokenizer_config.json")) ||
+        File.Exists(Path.Combine(model, "chat_template.jinja"));
 
     private static UserException Missing(string model) =>
         new($"{model}: has no chat template. Give one: --template FILE");

@@ -77,7 +77,7 @@ public sealed class ChatTemplateFilesTests : IDisposable
     public void A_folder_may_give_several_templates()
     {
         Write("tokenizer_config.json", """
-            {"bos_token": null, "chat_template": [{"name": "default", "template": "d"}, {"name": "rag", "template": "r"}]}
+            {"chat_template": [{"name": "default", "template": "d"}, {"name": "rag", "template": "r"}]}
             """);
         Assert.Equal("d", Rendered(ChatTemplateFiles.FromFolder(_folder)));
         Assert.Equal("r", Rendered(ChatTemplateFiles.FromFolder(_folder, "rag")));

@@ -52,7 +52,8 @@ public class ChatTemplateGoldenTests
             }
         }
 
-        Assert.True(faults.Count == 0, $"{faults.Count} of {equal + faults.Count}\n" + string.Join('\n', faults.Take(5)));
+        Assert.True(
+            faults.Count == 0, $"{faults.Count} of {equal + faults.Count}\n{string.Join('\n', faults.Take(5))}");
         Assert.Equal(1430, equal);
     }
 }

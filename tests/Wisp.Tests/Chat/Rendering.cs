@@ -12,7 +12,8 @@ internal static class Rendering
          "d": {"b": 1, "a": {"x": [1, 2, {"y": null}]}, "items": 5},
          "lo": [{"n": "x", "v": 1, "g": "B"}, {"n": "y", "v": 2, "g": "a"}, {"n": "z", "v": 1, "g": "b"}],
          "nest": [[1, [2]], [3]], "ml": "line1\n  line2\n\nline4\n",
-         "tags": "<b>a &amp; b</b> <!-- c --> x", "pct": "%s-%d", "fl": [1.5, 2, true, null, "q'\"\n\t\\x\u0000\u00e9\u200b"],
+         "tags": "<b>a &amp; b</b> <!-- c --> x", "pct": "%s-%d",
+         "fl": [1.5, 2, true, null, "q'\"\n\t\\x\u0000\u00e9\u200b"],
          "long": "LONGLONG"}
         """;
 

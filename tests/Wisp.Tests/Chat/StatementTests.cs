@@ -1,6 +1,8 @@
 namespace Wisp.Tests.Chat;
 
-/// <summary>Tags, white space and scopes, as the documentation of Jinja describes them with trim_blocks and lstrip_blocks.</summary>
+/// <summary>
+/// Tags, white space and scopes, as the documentation of Jinja describes them with trim_blocks and lstrip_blocks.
+/// </summary>
 public class StatementTests
 {
     [Theory]
@@ -32,15 +34,17 @@ public class StatementTests
     [InlineData("{% for x in l if x > 1 %}{{ x }}/{{ loop.length }} {% else %}none{% endfor %}", "3/2 2/2 ")]
     [InlineData("{% for x in l if x > 9 %}{{ x }}{% else %}none{% endfor %}", "none")]
     [InlineData("{% for x in nope %}a{% else %}b{% endfor %}", "b")]
-    [InlineData("{% for k, v in d|dictsort %}{{ k }}={{ v }};{% endfor %}", "a={'x': [1, 2, {'y': None}]};b=1;items=5;")]
+    [InlineData("{% for k, v in d|dictsort %}{{ k }}={{ v }};{% endfor %}",
+        "a={'x': [1, 2, {'y': None}]};b=1;items=5;")]
     [InlineData("{% for a, (b, c) in [[1, [2, 3]]] %}{{ a }}{{ b }}{{ c }}{% endfor %}", "123")]
-    [InlineData("{% for x in nest recursive %}{{ loop.depth }}{% if x is iterable %}[{{ loop(x) }}]{% endif %}{% endfor %}",
-        "1[22[3]]1[2]")]
+    [InlineData("{% for x in nest recursive %}{{ loop.depth }}{% if x is iterable %}[{{ loop(x) }}]{% endif %}" +
+        "{% endfor %}", "1[22[3]]1[2]")]
     [InlineData("{% for x in l %}{{ loop.cycle('a', 'b') }}{{ loop.changed(x > 2) }}{% endfor %}", "aTruebTrueaFalse")]
     [InlineData("{% for x in l %}{% if x == 1 %}{% continue %}{% endif %}{{ x }}{% endfor %}", "32")]
     [InlineData("{% for x in l %}{{ x }}{% if x == 1 %}{% break %}{% endif %}{% endfor %}", "31")]
     [InlineData("{% for x in l|map('string') %}{{ loop.length }}{{ x }}{% endfor %}", "333132")]
-    [InlineData("{% set g = l|select %}{% for x in g %}{{ x }}{% break %}{% endfor %}{{ g|list }}{{ g|list }}", "3[1, 2][]")]
+    [InlineData("{% set g = l|select %}{% for x in g %}{{ x }}{% break %}{% endfor %}{{ g|list }}{{ g|list }}",
+        "3[1, 2][]")]
     [InlineData("{% for x in 'añ😀' %}[{{ x }}]{% endfor %}", "[a][ñ][😀]")]
     public void Loops_know_where_they_are(string template, string text) =>
         Assert.Equal(text, Rendering.Of(template));
@@ -55,8 +59,8 @@ public class StatementTests
     [InlineData("{% filter upper %}hello {{ s }}{% endfilter %}", "HELLO HELLO WORLD")]
     [InlineData("{% with a = 1, b = n %}{{ a }}{{ b }}{% set n = 3 %}{{ n }}{% endwith %}{{ a }}{{ n }}", "1737")]
     [InlineData("{% block x %}b{{ n }}{% endblock %}{{ self.x() }}", "b7b7")]
-    [InlineData("{% for i in l %}{% block y %}{{ i }}{% endblock %}{% block z scoped %}{{ i }}{% endblock %}{% endfor %}",
-        "312")]
+    [InlineData("{% for i in l %}{% block y %}{{ i }}{% endblock %}{% block z scoped %}{{ i }}{% endblock %}" +
+        "{% endfor %}", "312")]
     [InlineData("{% generation %}g{% set n = 0 %}{% endgeneration %}{{ n }}", "g7")]
     [InlineData("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.next() }}{{ c.next() }}{{ c.current }}", "abab")]
     [InlineData("{% set j = joiner('|') %}{% for x in l %}{{ j() }}{{ x }}{% endfor %}", "3|1|2")]
@@ -68,8 +72,8 @@ public class StatementTests
         "12x|124|2x")]
     [InlineData("{% macro m(a) %}{{ a }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, x=4) }}", "1(2,){'x': 4}")]
     [InlineData("{% macro m(a, b=a) %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }}", "11")]
-    [InlineData("{% macro m() %}[{{ caller(1, 2) }}]{% endmacro %}{% call(a, b) m() %}{{ a }}{{ b }}{{ n }}{% endcall %}",
-        "[127]")]
+    [InlineData("{% macro m() %}[{{ caller(1, 2) }}]{% endmacro %}" +
+        "{% call(a, b) m() %}{{ a }}{{ b }}{{ n }}{% endcall %}", "[127]")]
     [InlineData("{% macro f(n) %}{{ n }}{% if n > 0 %}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(3) }}", "3210")]
     [InlineData("{% macro f() %}{{ zz }}{% endmacro %}{% set zz = 1 %}{{ f() }}", "1")]
     [InlineData("{% macro f() %}{{ x }}{% endmacro %}{% for x in l %}{{ f() }}{% endfor %}", "")]
@@ -111,7 +115,8 @@ public class StatementTests
 
     [Fact]
     public void What_is_unknown_in_a_branch_never_taken_does_no_harm() =>
-        Assert.Equal("ok", Rendering.Of("{% if false %}{{ 1|foo }}{{ 1 is foo }}{% endif %}{{ 'ok' if true else 1|foo }}"));
+        Assert.Equal("ok",
+            Rendering.Of("{% if false %}{{ 1|foo }}{{ 1 is foo }}{% endif %}{{ 'ok' if true else 1|foo }}"));
 
     [Fact]
     public void Times_are_those_of_the_clock_given() => Assert.Equal(

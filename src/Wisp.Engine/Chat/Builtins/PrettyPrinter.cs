@@ -4,8 +4,8 @@ using Wisp.Chat.Values;
 namespace Wisp.Chat.Builtins;
 
 /// <summary>
-/// Values over several lines where one of 80 columns does not hold them, as Python's pprint writes them: one item a line,
-/// keys in order, long texts in pieces.
+/// Values over several lines where one of 80 columns does not hold them, as Python's pprint writes them: one item a
+/// line, keys in order, long texts in pieces.
 /// </summary>
 internal sealed class PrettyPrinter(Budget budget, ValueComparer comparer)
 {
@@ -96,7 +96,8 @@ internal sealed class PrettyPrinter(Budget budget, ValueComparer comparer)
 
             var name = Printer.Repr(key, budget);
             _text.Append(name).Append(": ");
-            Append(value, indent + 1 + Characters.Length(name) + 2, i == dict.Items.Count - 1 ? allowance : 1, level + 1);
+            var column = indent + 1 + Characters.Length(name) + 2;
+            Append(value, column, i == dict.Items.Count - 1 ? allowance : 1, level + 1);
         }
 
         _text.Append('}');

@@ -40,9 +40,11 @@ internal static class StringMethods
                 args.Int(bound[2], -1), run.Budget));
         },
         ["removeprefix"] = (run, self, args) => args.Text(args.Bind(1, "prefix")[0]) is var prefix &&
-            Charged(run, self).StartsWith(prefix, StringComparison.Ordinal) ? Like(self, Text(self)[prefix.Length..]) : self,
+            Charged(run, self).StartsWith(prefix, StringComparison.Ordinal)
+                ? Like(self, Text(self)[prefix.Length..]) : self,
         ["removesuffix"] = (run, self, args) => args.Text(args.Bind(1, "suffix")[0]) is var suffix &&
-            Charged(run, self).EndsWith(suffix, StringComparison.Ordinal) ? Like(self, Text(self)[..^suffix.Length]) : self,
+            Charged(run, self).EndsWith(suffix, StringComparison.Ordinal)
+                ? Like(self, Text(self)[..^suffix.Length]) : self,
         ["expandtabs"] = (run, self, args) => Like(self, Texts.ExpandTabs(
             Charged(run, self), args.Int(args.Bind(0, "tabsize")[0], 8), run.Budget)),
         ["startswith"] = (run, self, args) => Edge(run, self, args, (text, part) =>
@@ -210,7 +212,8 @@ internal static class StringMethods
         if (at < 0)
             return last ? new TupleValue([Like(self, ""), Like(self, ""), self])
                 : new TupleValue([self, Like(self, ""), Like(self, "")]);
-        return new TupleValue([Like(self, text[..at]), Like(self, separator), Like(self, text[(at + separator.Length)..])]);
+        return new TupleValue(
+            [Like(self, text[..at]), Like(self, separator), Like(self, text[(at + separator.Length)..])]);
     }
 
     // The part of a text between two indexes, and where it begins; null where the first is beyond the end.

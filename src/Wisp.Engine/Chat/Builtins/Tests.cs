@@ -34,7 +34,8 @@ internal static class Tests
             {
                 var divisor = args.Bind(1, "num")[0]!;
                 return Numbers.TryInteger(divisor, out var number) && !number.IsZero
-                    ? Remainder(v, number) == 0 : throw new TemplateException("divisibleby needs a whole number, not 0.");
+                    ? Remainder(v, number) == 0
+                    : throw new TemplateException("divisibleby needs a whole number, not 0.");
             },
             ["lower"] = (run, v, args) => Cased(run, v, args, StringMethods.IsLower),
             ["upper"] = (run, v, args) => Cased(run, v, args, StringMethods.IsUpper),

@@ -100,7 +100,8 @@ internal static class TextFilters
             while (end < text.Length && !IsBreak(text[end]))
                 end++;
             var first = char.IsHighSurrogate(text[at]) && at + 1 < end ? 2 : 1;
-            result.Append(Characters.Upper(text.Substring(at, first))).Append(Characters.Lower(text[(at + first)..end]));
+            result.Append(Characters.Upper(text.Substring(at, first)))
+                .Append(Characters.Lower(text[(at + first)..end]));
             at = end;
         }
 

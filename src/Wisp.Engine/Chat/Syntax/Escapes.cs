@@ -54,9 +54,11 @@ internal static class Escapes
 
             int Hex(int length)
             {
-                if (i + length >= body.Length || !int.TryParse(body.AsSpan(i + 1, length),
-                    NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) || code is < 0 or > 0x10FFFF)
-                    throw new TemplateException($"the escape \\{c} needs {length} hexadecimal digits of a character.", line);
+                if (i + length >= body.Length ||
+                    !int.TryParse(body.AsSpan(i + 1, length), NumberStyles.AllowHexSpecifier,
+                        CultureInfo.InvariantCulture, out var code) || code is < 0 or > 0x10FFFF)
+                    throw new TemplateException(
+                        $"the escape \\{c} needs {length} hexadecimal digits of a character.", line);
                 i += length;
                 return code;
             }

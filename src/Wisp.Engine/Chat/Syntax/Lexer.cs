@@ -3,9 +3,9 @@ using Wisp.Chat.Values;
 namespace Wisp.Chat.Syntax;
 
 /// <summary>
-/// Cuts a template into tokens, with the settings under which chat templates are written: trim_blocks (the line end after
-/// a tag goes), lstrip_blocks (blanks before a tag that begins its line go), and one line end at the very end goes.
-/// '-' at a tag takes all white space on that side, '+' leaves it alone.
+/// Cuts a template into tokens, with the settings under which chat templates are written: trim_blocks (the line end
+/// after a tag goes), lstrip_blocks (blanks before a tag that begins its line go), and one line end at the very end
+/// goes. '-' at a tag takes all white space on that side, '+' leaves it alone.
 /// </summary>
 internal sealed class Lexer
 {

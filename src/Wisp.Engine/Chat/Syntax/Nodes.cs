@@ -30,7 +30,9 @@ internal sealed record WithStatement(int Line, List<(Expression Target, Expressi
 
 internal sealed record MacroStatement(int Line, Routine Macro) : Statement(Line);
 
-/// <summary><c>{% call(a) f(x) %}...{% endcall %}</c>: the body becomes the argument <c>caller</c> of the call.</summary>
+/// <summary>
+/// <c>{% call(a) f(x) %}...{% endcall %}</c>: the body becomes the argument <c>caller</c> of the call.
+/// </summary>
 internal sealed record CallStatement(int Line, CallExpression Call, Routine Caller) : Statement(Line);
 
 /// <summary>A block sees the variables of the template, not those of loops around it unless it is scoped.</summary>
@@ -102,7 +104,8 @@ internal sealed record ArithmeticExpression(int Line, string Operator, Expressio
     : Expression(Line);
 
 /// <summary>a &lt; b &lt; c: every operand is evaluated once, and only until a comparison fails.</summary>
-internal sealed record ComparisonExpression(int Line, Expression First, List<(string Operator, Expression Operand)> Rest)
+internal sealed record ComparisonExpression(
+    int Line, Expression First, List<(string Operator, Expression Operand)> Rest)
     : Expression(Line);
 
 internal sealed record ConcatExpression(int Line, List<Expression> Parts) : Expression(Line);

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Wisp.Chat.Syntax;
 
-/// <summary>Tokens to statements. The grammar is that of Jinja 3.1 with its loop controls and the tag generation.</summary>
+/// <summary>
+/// Tokens to statements. The grammar is that of Jinja 3.1 with its loop controls and the tag generation.
+/// </summary>
 internal sealed partial class Parser
 {
     /// <summary>Sixty times the longest template in use.</summary>
@@ -151,7 +153,8 @@ internal sealed partial class Parser
             "generation" => Routine(() => new ScopeStatement(name.Line, Body(out _, "endgeneration"))),
             "autoescape" => Hard(() => Autoescape(name.Line)),
             "print" => Print(name.Line),
-            "break" or "continue" when _loops == 0 => throw Fault($"'{name.Value}' stands outside of a loop.", name.Line),
+            "break" or "continue" when _loops == 0 => throw Fault(
+                $"'{name.Value}' stands outside of a loop.", name.Line),
             "break" => new BreakStatement(name.Line),
             "continue" => new ContinueStatement(name.Line),
             "extends" or "include" or "import" or "from" => throw Fault(
@@ -323,5 +326,6 @@ internal sealed partial class Parser
     private ScopeStatement Autoescape(int line) =>
         Expression() is ConstantExpression { Value.IsTrue: false }
             ? new ScopeStatement(line, Body(out _, "endautoescape"))
-            : throw Fault("autoescape writes HTML, and a chat template writes plain text; only false is supported.", line);
+            : throw Fault(
+                "autoescape writes HTML, and a chat template writes plain text; only false is supported.", line);
 }

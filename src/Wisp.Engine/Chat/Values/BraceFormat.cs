@@ -90,7 +90,8 @@ internal sealed class BraceFormat(
             }
             else if (name[end] == '.')
             {
-                var next = name.AsSpan(end + 1).IndexOfAny('.', '[') is >= 0 and var more ? end + 1 + more : name.Length;
+                var length = name.AsSpan(end + 1).IndexOfAny('.', '[');
+                var next = length < 0 ? name.Length : end + 1 + length;
                 value = attribute(value, name[(end + 1)..next]);
                 end = next;
             }
@@ -121,7 +122,9 @@ internal sealed class BraceFormat(
         throw new TemplateException($"the format string needs argument {Printer.Quoted(name)}.");
     }
 
-    /// <summary>As format(value, specification): fill, alignment, sign, #, 0, width, grouping, precision, type.</summary>
+    /// <summary>
+    /// As format(value, specification): fill, alignment, sign, #, 0, width, grouping, precision, type.
+    /// </summary>
     internal static string Format(Value value, string specification, Budget budget)
     {
         if (specification.Length == 0)
@@ -185,7 +188,7 @@ internal sealed class BraceFormat(
     private static (string Prefix, string Body) Parts(Value value, NumberFormat format, string specification)
     {
         var wrong = new TemplateException(
-            $"the format specification {Printer.Quoted(specification)} does not fit a value of type '{value.TypeName}'.");
+            $"the format specification {Printer.Quoted(specification)} does not fit a '{value.TypeName}'.");
         if (value is TextValue { Text: var text })
         {
             if (format.Type is not ('s' or '\0') || format.Alternate || format.Sign != '-' || format.Grouping != '\0')
@@ -201,7 +204,8 @@ internal sealed class BraceFormat(
             throw new TemplateException($"a precision of {format.Precision} is too large.");
         if (!real && Numbers.TryInteger(value, out var whole))
         {
-            if (format.Precision is not null || format.Type is not ('b' or 'c' or 'd' or 'n' or 'o' or 'x' or 'X' or '\0'))
+            if (format.Precision is not null ||
+                format.Type is not ('b' or 'c' or 'd' or 'n' or 'o' or 'x' or 'X' or '\0'))
                 throw wrong;
             if (format.Type == 'c')
                 return whole >= 0 && whole <= 0x10FFFF ? ("", Characters.Join([(int)whole])) : throw wrong;

@@ -236,7 +236,8 @@ internal static class Characters
     {
         var result = new StringBuilder(text.Length);
         foreach (var point in Each(text))
-            result.Append(Rune.TryGetRuneAt(point, 0, out var rune) && Rune.IsUpper(rune) ? Lower(point) : Upper(point));
+            result.Append(
+                Rune.TryGetRuneAt(point, 0, out var rune) && Rune.IsUpper(rune) ? Lower(point) : Upper(point));
         return result.ToString();
     }
 
@@ -248,7 +249,8 @@ internal static class Characters
     {
         if (point == ' ')
             return true;
-        var category = point < 0x10000 ? char.GetUnicodeCategory((char)point) : CharUnicodeInfo.GetUnicodeCategory(point);
+        var category = point < 0x10000
+            ? char.GetUnicodeCategory((char)point) : CharUnicodeInfo.GetUnicodeCategory(point);
         return category is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or
             UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or
             UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);

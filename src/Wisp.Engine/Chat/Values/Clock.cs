@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Wisp.Chat.Values;
 
-/// <summary>Times as C's strftime writes them in the C locale, for a local time that knows no zone (as Python's now()).</summary>
+/// <summary>
+/// Times as C's strftime writes them in the C locale, for a local time that knows no zone (as Python's now()).
+/// </summary>
 internal static class Clock
 {
     public static string Format(DateTime time, string format, Budget budget)

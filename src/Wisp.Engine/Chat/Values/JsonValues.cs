@@ -8,7 +8,9 @@ namespace Wisp.Chat.Values;
 /// <summary>JSON nodes as values: what Python's json.loads makes of the same text.</summary>
 internal static class JsonValues
 {
-    /// <summary>Characters of the node's texts, and one for everything else: a rendering's budget grows with them.</summary>
+    /// <summary>
+    /// Characters of the node's texts, and one for everything else: a rendering's budget grows with them.
+    /// </summary>
     public static long Size(JsonNode? node, Budget budget)
     {
         budget.Enter();

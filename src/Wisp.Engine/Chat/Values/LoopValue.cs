@@ -1,6 +1,8 @@
 namespace Wisp.Chat.Values;
 
-/// <summary>The variable <c>loop</c>: where a loop stands. It reads one item ahead only when asked what comes.</summary>
+/// <summary>
+/// The variable <c>loop</c>: where a loop stands. It reads one item ahead only when asked what comes.
+/// </summary>
 /// <param name="count">Of the items, where it is known before they are read.</param>
 /// <param name="recurse">Runs the body over other items, in a recursive loop.</param>
 internal sealed class LoopValue(

@@ -83,7 +83,8 @@ internal readonly record struct NumberFormat(char Type, char Sign, bool Alternat
         if (type == 'b')
             return binary;
         binary = binary.PadLeft((binary.Length + 2) / 3 * 3, '0');
-        return string.Concat(binary.Chunk(3).Select(b => (char)('0' + (b[0] - '0') * 4 + (b[1] - '0') * 2 + b[2] - '0')));
+        return string.Concat(binary.Chunk(3).Select(bits =>
+            (char)('0' + (bits[0] - '0') * 4 + (bits[1] - '0') * 2 + bits[2] - '0')));
     }
 
     private string Group(string digits, int size)

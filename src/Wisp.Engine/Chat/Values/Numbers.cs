@@ -32,13 +32,16 @@ internal static class Numbers
     public static double ToDouble(BigInteger number)
     {
         var value = (double)number;
-        return double.IsFinite(value) ? value : throw new TemplateException("the whole number is too large for a float.");
+        return double.IsFinite(value) ? value
+            : throw new TemplateException("the whole number is too large for a float.");
     }
 
     public static IntValue Checked(BigInteger number) => number.GetBitLength() <= MaxBits ? new IntValue(number)
         : throw new TemplateException($"a whole number grew beyond {MaxDigits:n0} digits.");
 
-    /// <summary>Exact also between a whole number and a float. NaN is unequal to everything and after everything.</summary>
+    /// <summary>
+    /// Exact also between a whole number and a float. NaN is unequal to everything and after everything.
+    /// </summary>
     public static int Compare(Value a, Value b)
     {
         if (TryInteger(a, out var x) && TryInteger(b, out var y))
@@ -90,7 +93,8 @@ internal static class Numbers
         {
             if (c == '_')
                 continue;
-            var digit = char.IsAsciiLetter(c) ? char.ToLowerInvariant(c) - 'a' + 10 : CharUnicodeInfo.GetDecimalDigitValue(c);
+            var digit = char.IsAsciiLetter(c) ? char.ToLowerInvariant(c) - 'a' + 10
+                : CharUnicodeInfo.GetDecimalDigitValue(c);
             if (digit < 0 || digit >= radix)
                 return false;
             number = number * radix + digit;
@@ -107,7 +111,8 @@ internal static class Numbers
         var unsigned = word.TrimStart('+', '-').ToLowerInvariant();
         if (word.Length - unsigned.Length <= 1 && unsigned is "inf" or "infinity" or "nan")
         {
-            number = unsigned == "nan" ? double.NaN : word[0] == '-' ? double.NegativeInfinity : double.PositiveInfinity;
+            number = unsigned == "nan" ? double.NaN
+                : word[0] == '-' ? double.NegativeInfinity : double.PositiveInfinity;
             return true;
         }
 
@@ -122,7 +127,9 @@ internal static class Numbers
             word.Replace("_", ""), Style, CultureInfo.InvariantCulture, out number);
     }
 
-    /// <summary>The shortest digits that read back as the same number; an exponent below 1e-4 and from 1e16 on.</summary>
+    /// <summary>
+    /// The shortest digits that read back as the same number; an exponent below 1e-4 and from 1e16 on.
+    /// </summary>
     public static string Text(double number)
     {
         if (!double.IsFinite(number))
@@ -143,7 +150,8 @@ internal static class Numbers
         var zeros = digits.Length - digits.TrimStart('0').Length;
         power += point - 1 - zeros;
         digits = digits.Trim('0');
-        return (double.IsNegative(number) ? "-" : "", digits.Length == 0 ? "0" : digits, digits.Length == 0 ? 0 : power);
+        var sign = double.IsNegative(number) ? "-" : "";
+        return digits.Length == 0 ? (sign, "0", 0) : (sign, digits, power);
     }
 
     /// <param name="dot">Whether a whole number gets ".0".</param>

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Wisp.Chat.Values;
 
-/// <summary>Arithmetic, with Python's rules: whole numbers do not overflow, // and % round towards minus infinity.</summary>
+/// <summary>
+/// Arithmetic, with Python's rules: whole numbers do not overflow, // and % round towards minus infinity.
+/// </summary>
 internal static class Operators
 {
     public static Value Apply(string op, Value a, Value b, Budget budget)

@@ -27,6 +27,7 @@ internal static class Ordering
 
         return order;
 
-        bool Before(int a, int b) => (reverse ? comparer.Compare(keys[b], keys[a]) : comparer.Compare(keys[a], keys[b])) < 0;
+        bool Before(int a, int b) =>
+            (reverse ? comparer.Compare(keys[b], keys[a]) : comparer.Compare(keys[a], keys[b])) < 0;
     }
 }

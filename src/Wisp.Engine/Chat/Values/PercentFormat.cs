@@ -61,7 +61,8 @@ internal sealed class PercentFormat
             var key = _format[start..(_at - 1)];
             if (_arguments is not DictValue dict)
                 throw new TemplateException("the format string names a value, so it needs a dict.");
-            value = dict.Find(key) ?? throw new TemplateException($"the format string needs key {Printer.Quoted(key)}.");
+            value = dict.Find(key) ??
+                throw new TemplateException($"the format string needs key {Printer.Quoted(key)}.");
             _used = _items.Count;
         }
 
@@ -110,7 +111,8 @@ internal sealed class PercentFormat
         if (Peek() == '*')
         {
             _at++;
-            return Numbers.TryInteger(Take(), out var given) ? (long)BigInteger.Max(-(1L << 40), BigInteger.Min(1L << 40, given))
+            return Numbers.TryInteger(Take(), out var given)
+                ? (long)BigInteger.Max(-(1L << 40), BigInteger.Min(1L << 40, given))
                 : throw new TemplateException("'*' in the format string needs a whole number.");
         }
 
@@ -134,7 +136,8 @@ internal sealed class PercentFormat
             case 'c':
                 body = value is TextValue { Text: var text } && Characters.Length(text) == 1 ? text
                     : Numbers.TryInteger(value, out var point) && point >= 0 && point <= 0x10FFFF
-                    ? Characters.Join([(int)point]) : throw new TemplateException("%c needs a character or its number.");
+                    ? Characters.Join([(int)point])
+                    : throw new TemplateException("%c needs a character or its number.");
                 zero = false;
                 break;
             case 'd' or 'i' or 'u' or 'x' or 'X' or 'o':
@@ -147,7 +150,8 @@ internal sealed class PercentFormat
                 zero &= double.IsFinite(Numbers.ToDouble(value));
                 break;
             default:
-                throw new TemplateException($"the format string has an unknown conversion {Printer.Quoted("%" + type)}.");
+                throw new TemplateException(
+                    $"the format string has an unknown conversion {Printer.Quoted("%" + type)}.");
         }
 
         var room = Math.Max(0, width - prefix.Length - Characters.Length(body));

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Wisp.Chat.Values;
 
 /// <summary>Iterating, counting, indexing and slicing of whatever can be.</summary>
@@ -132,7 +134,7 @@ internal static class Sequences
             return otherwise;
         if (!Numbers.TryInteger(value, out var number))
             throw new TemplateException($"the bounds of a slice are whole numbers, not '{value.TypeName}'.");
-        var at = (long)System.Numerics.BigInteger.Max(-int.MaxValue, System.Numerics.BigInteger.Min(int.MaxValue, number));
+        var at = (long)BigInteger.Max(-int.MaxValue, BigInteger.Min(int.MaxValue, number));
         if (clamp is not { } count)
             return at;
         if (at < 0)

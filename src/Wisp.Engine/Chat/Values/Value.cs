@@ -79,7 +79,9 @@ internal sealed class TextValue(string text, bool safe = false) : Value
     public override bool IsTrue => Text.Length > 0;
 }
 
-/// <summary>A variable, attribute or item that does not exist: prints as nothing, and most uses of it are faults.</summary>
+/// <summary>
+/// A variable, attribute or item that does not exist: prints as nothing, and most uses of it are faults.
+/// </summary>
 /// <param name="reason">The fault, should one come of it.</param>
 internal sealed class UndefinedValue(string reason) : Value
 {

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace Wisp.Chat.Values;
 
-/// <summary>When values are equal, and which comes first, as in Python: 1, 1.0 and true are one and the same key.</summary>
+/// <summary>
+/// When values are equal, and which comes first, as in Python: 1, 1.0 and true are one and the same key.
+/// </summary>
 internal sealed class ValueComparer(Budget budget) : IEqualityComparer<Value>
 {
     public bool Equals(Value? a, Value? b)
