@@ -15,6 +15,7 @@ internal static class WispCommand
             RunCommand.CreateDream(),
             InspectCommand.Create(),
             PerplexityCommand.Create(),
+            RenderCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),
