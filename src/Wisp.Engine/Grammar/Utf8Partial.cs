@@ -25,10 +25,12 @@ internal readonly record struct Utf8Partial(int Value, int Remaining)
             return next.Remaining >= 0 && (lenient || value is not (0xC0 or 0xC1 or > 0xF4));
         }
 
-        next = new Utf8Partial(Value << 6 | value & 0x3F, Remaining - 1);
+        // The caller may give this very variable as next.
+        var open = Remaining;
+        next = new Utf8Partial(Value << 6 | value & 0x3F, open - 1);
         if (value >> 6 != 2)
             return false;
-        return lenient || (Remaining, next.Value) switch
+        return lenient || (open, next.Value) switch
         {
             (2, < 0x20) => false, // under U+0800, for which two bytes are enough
             (2, >= 0x360 and < 0x380) => false, // U+D800 to U+DFFF, halves of surrogate pairs
