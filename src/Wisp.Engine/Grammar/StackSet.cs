@@ -72,6 +72,8 @@ internal sealed class StackSet : IEquatable<StackSet>
     {
         public StackSet?[]? NextOfAtom { get; set; }
 
+        public Dictionary<ulong, StackSet> NextOfTakers { get; } = [];
+
         public Dictionary<int, StackSet>? NextOfRareAtom { get; set; }
 
         public StackSet? Clamped { get; set; }

@@ -15,6 +15,9 @@ internal sealed class StackTable(CompiledGrammar grammar)
     /// <summary>Bytes of states, steps and masks that are kept before all are forgotten.</summary>
     private const long MaxBytes = 48 << 20;
 
+    // Counts of clamped frames: a repetition whose maximum, or whose minimum, is too far off to matter.
+    private const int Unending = int.MaxValue - 1, Unleavable = int.MaxValue;
+
     // Up to here the steps of a state are an array by atom, of 2 kB at most.
     private const int FewAtoms = 256;
 
@@ -50,15 +53,7 @@ internal sealed class StackTable(CompiledGrammar grammar)
         if (memory.NextOfRareAtom is { } rare && rare.TryGetValue(atom, out next))
             return next;
 
-        for (var i = 0; i < set.Count; i++)
-        {
-            var (place, _, below) = set[i];
-            var step = _steps[place];
-            if (step.Kind == StepKind.Char && _holds[step.Arg][atom])
-                _open.Push((step.Next, 0, below, 0));
-        }
-
-        next = Close();
+        next = Follow(set, atom);
         memory = set.Remembered ??= new StackSet.Memory(); // closing may have forgotten it
         if (Atoms > FewAtoms)
         {
@@ -74,6 +69,37 @@ internal sealed class StackTable(CompiledGrammar grammar)
         }
 
         memory.NextOfAtom[atom] = next;
+        return next;
+    }
+
+    // Most atoms are told apart by other places of the grammar and lead to the same state here: it is found by which of
+    // the top frames take the atom.
+    private StackSet Follow(StackSet set, int atom)
+    {
+        ulong takers = 0;
+        for (var i = 0; i < set.Count; i++)
+        {
+            var step = _steps[set[i].Place];
+            if (step.Kind != StepKind.Char || !_holds[step.Arg][atom])
+                continue;
+            takers |= 1UL << Math.Min(i, 63);
+            _open.Push((step.Next, 0, set[i].Below, 0));
+        }
+
+        if (takers == 0)
+            return Dead;
+        if (set.Count > 63)
+            return Close();
+        var memory = set.Remembered ??= new StackSet.Memory();
+        if (memory.NextOfTakers.TryGetValue(takers, out var next))
+        {
+            _open.Clear();
+            return next;
+        }
+
+        next = Close();
+        (set.Remembered ??= new StackSet.Memory()).NextOfTakers[takers] = next;
+        _bytes += 40;
         return next;
     }
 
@@ -169,14 +195,15 @@ internal sealed class StackTable(CompiledGrammar grammar)
         _bytes += 8 * allowed.Length;
     }
 
-    // The count is of repetitions done when the one that runs is over. What matters is how many must and may follow.
+    // The count is of repetitions done when the one that runs is over. Where no token can see the minimum or the maximum,
+    // the repetition runs as if there were none.
     private static int Clamp(Step step, int count, int reach)
     {
-        if (step.Kind != StepKind.Count || count == 0)
+        if (step.Kind != StepKind.Count || count is 0 or Unending or Unleavable)
             return count;
         if (count < step.Min)
-            return Math.Max(count, step.Min - reach - 1);
-        return step.Max == Term.NoEnd ? count : Math.Max(count, step.Max - reach - 1);
+            return step.Min - count > reach ? Unleavable : count;
+        return step.Max != Term.NoEnd && step.Max - count > reach ? Unending : count;
     }
 
     // Follows all open places to the steps that take something.
@@ -205,10 +232,12 @@ internal sealed class StackTable(CompiledGrammar grammar)
                     Enter(step.Arg, StackSet.Frame(step.Next, 0), below, fresh);
                     break;
                 case StepKind.Count:
-                    if (count >= step.Min)
+                    if (count >= step.Min && count != Unleavable)
                         _open.Push((step.Next, 0, below, fresh));
-                    var more = step.Max == Term.NoEnd ? Math.Min(count + 1, step.Min) : count + 1;
-                    if (count < step.Max)
+                    var more = count is Unending or Unleavable ? count
+                        : step.Max == Term.NoEnd ? Math.Min(count + 1, step.Min)
+                        : count + 1;
+                    if (count < step.Max || more == count)
                         Enter(step.Arg, StackSet.Frame(place, more), below, fresh);
                     break;
                 case StepKind.Return:
