@@ -68,13 +68,15 @@ internal static class GrammarBench
             "warm mean us | warm p99 us |");
         output.WriteLine("|---|---|---|---|---|---|---|---|---|");
 
-        var prose = string.Concat(Enumerable.Repeat("The quick brown fox jumps over the lazy dog, and then it rests. ", 40));
+        const string Sentence = "The quick brown fox jumps over the lazy dog, and then it rests. ";
+        var prose = string.Concat(Enumerable.Repeat(Sentence, 40));
         foreach (var (name, compile, text) in new (string, Func<CompiledGrammar>, string)[]
         {
             ("tool call (JSON Schema)", () => JsonSchema.Compile(ToolCall), ToolText.Replace("\n", "")),
             ("any JSON object", JsonSchema.AnyObject, JsonExample.Replace("\n", "")),
             ("free text in a string", () => JsonSchema.Compile("""{"type":"string"}"""), $"\"{prose}\""),
-            ("the same, maxLength 5000", () => JsonSchema.Compile("""{"type":"string","maxLength":5000}"""), $"\"{prose}\""),
+            ("the same, maxLength 5000", () => JsonSchema.Compile("""{"type":"string","maxLength":5000}"""),
+                $"\"{prose}\""),
         })
             output.WriteLine(Row(name, compile, trie, Encode(pieces, text), runs));
     }
@@ -133,9 +135,9 @@ internal static class GrammarBench
             }
         }
 
-        var row = new StringBuilder($"| {name} | {ids.Length} | {compileMs:f2} | {cold[0]:f0} | {cold.Average():f1} | ");
-        row.Append($"{Quantile(cold, 0.99):f0} | {Quantile(warm, 0.5):f2} | {warm.Average():f2} | {Quantile(warm, 0.99):f2} |");
-        return row.ToString();
+        return $"| {name} | {ids.Length} | {compileMs:f2} | {cold[0]:f0} | {cold.Average():f1} | " +
+            $"{Quantile(cold, 0.99):f0} | {Quantile(warm, 0.5):f2} | {warm.Average():f2} | " +
+            $"{Quantile(warm, 0.99):f2} |";
     }
 
     private static double Quantile(double[] values, double q) =>

@@ -20,7 +20,9 @@ internal enum StepKind
     /// <summary>Puts <see cref="Step.Next"/> on the stack and goes on with rule <see cref="Step.Arg"/>.</summary>
     Call,
 
-    /// <summary>Repeats the body at <see cref="Step.Arg"/> from Min to Max times; the count stands in the frame.</summary>
+    /// <summary>
+    /// Repeats the body at <see cref="Step.Arg"/> from Min to Max times; the count stands in the frame.
+    /// </summary>
     Count,
 }
 

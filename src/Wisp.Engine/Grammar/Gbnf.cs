@@ -75,8 +75,8 @@ public static class Gbnf
             {
                 if (facts.IsNullable(body))
                 {
-                    throw Fault("left recursion: * or + repeats something that may be empty, so it never has to go on; " +
-                        "let what is repeated match at least one character", at);
+                    throw Fault("left recursion: * or + repeats something that may be empty, so it never has to " +
+                        "go on; let what is repeated match at least one character", at);
                 }
             }
 
@@ -183,7 +183,8 @@ public static class Gbnf
         {
             var start = _at++;
             if (++_groups > MaxGroups)
-                throw Fault($"groups are nested more than {MaxGroups} deep; give the inner ones a rule of their own", start);
+                throw Fault($"groups are nested more than {MaxGroups} deep; give the inner ones a rule of their own",
+                    start);
             _symbols++;
             Space(lines: true);
             var inner = Alternatives(inGroup: true);
@@ -233,8 +234,8 @@ public static class Gbnf
                 throw Fault($"a repetition is {{m}}, {{m,}} or {{m,n}}; there is {Found()}", _at);
             return int.TryParse(text.AsSpan(start, _at - start), out var number) && number <= MaxRepetitions
                 ? number
-                : throw Fault($"{Shortened(text[start.._at])} repetitions are asked for; at most {MaxRepetitions} are " +
-                    "taken. {m,} has no upper bound", start);
+                : throw Fault($"{Shortened(text[start.._at])} repetitions are asked for; at most {MaxRepetitions} " +
+                    "are taken. {m,} has no upper bound", start);
         }
 
         // Nested repetitions multiply where llama.cpp expands them.
@@ -243,8 +244,8 @@ public static class Gbnf
             var times = max != Term.NoEnd && max > 0 ? max : Math.Max(1, min);
             if (last * times >= MaxRepetitions)
             {
-                throw Fault($"repetitions in one another come to {last * times}; it must stay under {MaxRepetitions}, " +
-                    "which is also llama.cpp's bound", at);
+                throw Fault($"repetitions in one another come to {last * times}; it must stay under " +
+                    $"{MaxRepetitions}, which is also llama.cpp's bound", at);
             }
 
             return last * times;
@@ -290,15 +291,16 @@ public static class Gbnf
                 }
 
                 if (last < first)
-                    throw Fault($"the range {text[at.._at]} runs backwards", at);
+                    throw Fault($"the range {Shortened(text[at.._at])} runs backwards", at);
                 ranges.Add((first, last));
             }
 
             _at++;
             return ranges.Count > 0
                 ? new CharClass(ranges, negated)
-                : throw Fault(negated ? "[^] leaves out nothing; write . for any character" : "[] has no character in it",
-                    start);
+                : throw Fault(negated
+                    ? "[^] leaves out nothing; write . for any character"
+                    : "[] has no character in it", start);
         }
 
         private int Character()

@@ -46,7 +46,9 @@ internal sealed class StackSet : IEquatable<StackSet>
 
     public ReadOnlySpan<StackSet> Below => _below;
 
-    /// <summary>What <see cref="StackTable"/> and <see cref="TokenMask"/> remember of the set; null = nothing.</summary>
+    /// <summary>
+    /// What <see cref="StackTable"/> and <see cref="TokenMask"/> remember of the set; null = nothing.
+    /// </summary>
     public Memory? Remembered { get; set; }
 
     public static long Frame(int place, int count) => (long)place << 32 | (uint)count;

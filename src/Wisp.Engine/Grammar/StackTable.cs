@@ -195,8 +195,8 @@ internal sealed class StackTable(CompiledGrammar grammar)
         _bytes += 8 * allowed.Length;
     }
 
-    // The count is of repetitions done when the one that runs is over. Where no token can see the minimum or the maximum,
-    // the repetition runs as if there were none.
+    // The count is of repetitions done when the one that runs is over. Where no token can see the minimum or the
+    // maximum, the repetition runs as if there were none.
     private static int Clamp(Step step, int count, int reach)
     {
         if (step.Kind != StepKind.Count || count is 0 or Unending or Unleavable)

@@ -56,7 +56,9 @@ public sealed class TokenMask
     public int Words => _vocabulary.MaskWords;
 
     /// <summary>Sets the bits of all tokens that may come next and clears the others.</summary>
-    /// <exception cref="InvalidOperationException">No token may: the vocabulary cannot spell what must come.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// No token may: the vocabulary cannot spell what must come.
+    /// </exception>
     public void Fill(Span<ulong> allowed, GrammarState state)
     {
         if (allowed.Length != Words)
@@ -72,8 +74,8 @@ public sealed class TokenMask
         if (!allowed.ContainsAnyExcept(0UL))
         {
             throw new InvalidOperationException(
-                $"{_grammar.Name}: no token may come next. The vocabulary cannot spell what the grammar asks for here, " +
-                "or the text nests too deep.");
+                $"{_grammar.Name}: no token may come next. The vocabulary cannot spell what the grammar asks for " +
+                "here, or the text nests too deep.");
         }
     }
 

@@ -24,8 +24,8 @@ public sealed class TokenTrie
     }
 
     /// <param name="lenient">
-    /// Takes bytes for characters that no UTF-8 text has, and lets a text end inside a character, as llama.cpp does: for
-    /// comparison with it.
+    /// Takes bytes for characters that no UTF-8 text has, and lets a text end inside a character, as llama.cpp does:
+    /// for comparison with it.
     /// </param>
     internal TokenTrie(IReadOnlyList<byte[]> pieces, IEnumerable<int> ends, bool lenient)
     {

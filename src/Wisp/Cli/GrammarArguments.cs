@@ -22,7 +22,9 @@ internal sealed class GrammarArguments
 
     public GrammarArguments(Verb command) => command.Add("Shape of the text", _grammar, _schema, _json);
 
-    /// <summary>The grammar that was asked for, or null. It is read before a model is, so that faults show at once.</summary>
+    /// <summary>
+    /// The grammar that was asked for, or null. It is read before a model is, so that faults show at once.
+    /// </summary>
     /// <param name="idOfToken">The id of a token by its spelling, or -1, for token terms.</param>
     public CompiledGrammar? Read(ParseResult parse, Func<string, int>? idOfToken = null)
     {

@@ -21,12 +21,15 @@ public class JsonSchemaTests
         """{"type":"number","minimum":0,"maximum":1}""", """{"type":"number","exclusiveMinimum":0,"maximum":0.25}""",
         """{"type":"number","minimum":-3.75,"exclusiveMaximum":2.5}""", """{"type":"number","exclusiveMinimum":-0.5}""",
         """{"type":"number","minimum":1.25,"maximum":1.250}""", """{"type":"number","maximum":-1e2}""",
-        """{"type":"number","exclusiveMinimum":0.999,"exclusiveMaximum":1.001}""", """{"minimum":1e3,"maximum":1.5e3}""",
+        """{"type":"number","exclusiveMinimum":0.999,"exclusiveMaximum":1.001}""",
+        """{"minimum":1e3,"maximum":1.5e3}""",
         """{"type":"number","exclusiveMaximum":0}""", """{"type":"number","minimum":0.1,"exclusiveMaximum":10}""",
         """{"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":4}""",
         """{"type":"array","maxItems":0}""", """{"type":"array","items":false}""",
         """{"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"items":false}""",
-        """{"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"items":{"type":"null"},"minItems":1}""",
+        """
+        {"type":"array","prefixItems":[{"type":"integer"},{"type":"string"}],"items":{"type":"null"},"minItems":1}
+        """,
         """{"type":"array","prefixItems":[{"type":"integer"}],"minItems":3,"maxItems":5}""",
         """{"type":"array","items":{"type":"boolean"},"uniqueItems":true,"maxItems":1}""",
         """
@@ -61,9 +64,13 @@ public class JsonSchemaTests
          "kids":{"type":"array","items":{"$ref":"#/$defs/node"}}},"required":["v"]}},"$ref":"#/$defs/node"}
         """,
         """{"properties":{"child":{"allOf":[{"$ref":"#"},{"required":["name"]}]},"name":{"type":"string"}}}""",
-        """{"$defs":{"p":{"type":"integer","minimum":1}},"properties":{"a":{"$ref":"#/$defs/p","maximum":3}},"required":["a"]}""",
+        """
+        {"$defs":{"p":{"type":"integer","minimum":1}},"properties":{"a":{"$ref":"#/$defs/p","maximum":3}},
+         "required":["a"]}
+        """,
         """{"type":"string","pattern":"^[a-z]{2,4}-\\d+$"}""", """{"type":"string","pattern":"ab|c"}""",
-        """{"type":"string","pattern":"^(a|b(c|d)*)+[^x-z\"]?$"}""", """{"type":"string","pattern":"^\\w+\\s\\S\\W.$"}""",
+        """{"type":"string","pattern":"^(a|b(c|d)*)+[^x-z\"]?$"}""",
+        """{"type":"string","pattern":"^\\w+\\s\\S\\W.$"}""",
         """{"pattern":"^(\\(\\d{3}\\))?\\d{3}-\\d{4}$"}""", """{"type":"string","pattern":"^[\\\\\"\\n\\t/]{1,3}$"}""",
         """{"type":"string","pattern":"^(?:a*b?)*$|^\\x41\\u00e9$"}""",
         """{"type":"string","format":"date"}""", """{"type":"string","format":"time"}""",
@@ -98,7 +105,8 @@ public class JsonSchemaTests
         var mask = walk.MaskOf(JsonSchema.AnyObject());
         for (var round = 0; round < 100; round++)
         {
-            using var value = JsonDocument.Parse(walk.Text(mask, free: round), new JsonDocumentOptions { MaxDepth = 1000 });
+            using var value = JsonDocument.Parse(walk.Text(mask, free: round),
+                new JsonDocumentOptions { MaxDepth = 1000 });
             Assert.Equal(JsonValueKind.Object, value.RootElement.ValueKind);
         }
     }

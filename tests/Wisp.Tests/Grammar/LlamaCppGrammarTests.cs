@@ -7,7 +7,9 @@ using Wisp.Tests.Golden;
 
 namespace Wisp.Tests.Grammar;
 
-/// <summary>GBNF against llama.cpp: which tokens are allowed at each step of many texts, which grammars are none.</summary>
+/// <summary>
+/// GBNF against llama.cpp: which tokens are allowed at each step of many texts, which grammars are none.
+/// </summary>
 public class LlamaCppGrammarTests
 {
     private const string File = "golden/llamacpp/sampling/grammar.json";
@@ -24,7 +26,8 @@ public class LlamaCppGrammarTests
         var steps = 0;
         foreach (var run in root.GetProperty("runs").EnumerateArray())
         {
-            var key = (Grammar: run.GetProperty("grammar").GetString()!, Vocabulary: run.GetProperty("vocab").GetString()!);
+            var key = (Grammar: run.GetProperty("grammar").GetString()!,
+                Vocabulary: run.GetProperty("vocab").GetString()!);
             if (!masks.TryGetValue(key, out var mask))
             {
                 var text = root.GetProperty("grammars").GetProperty(key.Grammar).GetString()!;

@@ -9,7 +9,8 @@ internal sealed class RandomWalk
     private static readonly string[] s_words =
     [
         "\"", "{", "}", "[", "]", ":", ",", " ", "\n", "\": \"", "\", \"", "\"}", "}}", "\":", "{\"", "[]", "true",
-        "false", "null", "name", "00", "12", "-1", "1.", ".5", "e", "\\u00", "\\ud83d", "\\n", "a", "ab", "😀", "é", "日本",
+        "false", "null", "name", "00", "12", "-1", "1.", ".5", "e", "\\u00", "\\ud83d", "\\n", "a", "ab", "😀", "é",
+        "日本",
     ];
 
     // The end, then what closes a string, an object, a list.

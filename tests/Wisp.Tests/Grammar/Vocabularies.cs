@@ -10,7 +10,9 @@ internal static class Vocabularies
     private static readonly string[] s_ends =
         ["<|endoftext|>", "<|im_end|>", "</s>", "<|end|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>"];
 
-    /// <param name="withSpecial">Gives control tokens the bytes of their text, as llama.cpp's grammars see them.</param>
+    /// <param name="withSpecial">
+    /// Gives control tokens the bytes of their text, as llama.cpp's grammars see them.
+    /// </param>
     public static TokenTrie Read(string path, bool withSpecial, bool lenient)
     {
         using var gguf = Gguf.Open(path);

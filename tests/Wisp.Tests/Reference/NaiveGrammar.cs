@@ -20,7 +20,8 @@ internal sealed class NaiveGrammar(GrammarRules rules)
     /// <summary>The rules in one line, for a test that fails.</summary>
     public override string ToString()
     {
-        return string.Join("; ", Enumerable.Range(0, rules.Count).Select(r => $"{rules.NameOf(r)} ::= {Show(rules.BodyOf(r))}"));
+        return string.Join("; ", Enumerable.Range(0, rules.Count)
+            .Select(r => $"{rules.NameOf(r)} ::= {Show(rules.BodyOf(r))}"));
 
         string Show(Term term) => term switch
         {
@@ -119,7 +120,8 @@ internal sealed class NaiveGrammar(GrammarRules rules)
                     open.Push(new Stack(rules.BodyOf(call.Rule), 0, stack.Below));
                     break;
                 case Sequence sequence:
-                    open.Push(sequence.Items.Reverse().Aggregate(stack.Below, (below, item) => new Stack(item, 0, below)));
+                    open.Push(sequence.Items.Reverse().Aggregate(
+                        stack.Below, (below, item) => new Stack(item, 0, below)));
                     break;
                 case Choice choice:
                     foreach (var option in choice.Options)

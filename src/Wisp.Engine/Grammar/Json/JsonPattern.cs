@@ -7,8 +7,8 @@ namespace Wisp.Grammar;
 /// flag), for those expressions that are regular: no look-around, no references back, anchors only at the ends.
 /// </summary>
 /// <remarks>
-/// A pattern without anchors matches anywhere, so any text may stand around it. Characters that JSON escapes are written
-/// by their short escape; control characters that have none are left out.
+/// A pattern without anchors matches anywhere, so any text may stand around it. Characters that JSON escapes are
+/// written by their short escape; control characters that have none are left out.
 /// </remarks>
 internal sealed class JsonPattern(string pattern, Func<string, Exception> fault)
 {
@@ -214,15 +214,19 @@ internal sealed class JsonPattern(string pattern, Func<string, Exception> fault)
 
     private CharClass Escape(bool inClass, bool inNegated = false)
     {
+        // Engines differ on letters and digits beyond ASCII, so \W and \D give none of them either.
+        CharClass Others(CharClass characters) => inNegated
+            ? s_any.Except(characters)
+            : new CharClass([(0, 0x7F)]).Except(characters);
         var start = _at;
         _at += 2;
         var c = start + 1 < pattern.Length ? pattern[start + 1] : '\0';
         return c switch
         {
             'd' => s_digit,
-            'D' => s_any.Except(s_digit),
+            'D' => Others(s_digit),
             'w' => s_word,
-            'W' => s_any.Except(s_word),
+            'W' => Others(s_word),
             's' => inNegated ? s_allSpace : s_space,
             'S' => s_any.Except(s_allSpace),
             't' => CharClass.Of('\t'),
@@ -260,7 +264,7 @@ internal sealed class JsonPattern(string pattern, Func<string, Exception> fault)
     private static Term InString(CharClass characters)
     {
         var ways = new List<Term>();
-        var plain = JsonText.Plain.Negated ? characters.Except(new CharClass(JsonText.Plain.Ranges.ToArray())) : characters;
+        var plain = characters.Except(new CharClass(JsonText.Plain.Ranges.ToArray())); // Plain names what it leaves out
         if (!plain.IsEmpty)
             ways.Add(Term.Chars(plain));
         foreach (var (character, escape) in s_escapes)

@@ -4,13 +4,16 @@ using System.Text.Json.Nodes;
 
 namespace Wisp.Grammar;
 
-/// <summary>References, "allOf" and what stands beside them, made one schema; and which schemas share no value.</summary>
+/// <summary>
+/// References, "allOf" and what stands beside them, made one schema; and which schemas share no value.
+/// </summary>
 internal sealed class SchemaMerge
 {
     private const int MaxReferences = 32;
     private const int MaxCross = 64;
 
-    private static readonly string[] s_least = ["minLength", "minItems", "minProperties", "minimum", "exclusiveMinimum"];
+    private static readonly string[] s_least =
+        ["minLength", "minItems", "minProperties", "minimum", "exclusiveMinimum"];
     private static readonly string[] s_most = ["maxLength", "maxItems", "maxProperties", "maximum", "exclusiveMaximum"];
 
     private readonly JsonNode? _root;
@@ -70,7 +73,8 @@ internal sealed class SchemaMerge
     {
         var reference = node.Text("$ref")!;
         if (!reference.StartsWith('#'))
-            throw node.FaultAt("$ref", $"'{reference}' is in another document; only references that begin with # are read");
+            throw node.FaultAt("$ref",
+                $"'{reference}' is in another document; only references that begin with # are read");
         var place = Uri.UnescapeDataString(reference[1..]);
         return place.Length == 0 || place[0] == '/' ? place
             : _placeOfAnchor.TryGetValue(place, out var anchor) ? anchor
@@ -85,10 +89,7 @@ internal sealed class SchemaMerge
                 if (map["$anchor"] is JsonValue v && v.TryGetValue<string>(out var name))
                     _placeOfAnchor.TryAdd(name, pointer);
                 foreach (var (key, value) in map)
-                {
-                    var part = key.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
-                    FindAnchors(value, $"{pointer}/{part}");
-                }
+                    FindAnchors(value, $"{pointer}/{SchemaNode.Part(key)}");
 
                 break;
             case JsonArray list:
@@ -129,7 +130,8 @@ internal sealed class SchemaMerge
             var flat = Flatten(inner, references + 1);
             return IsFalse(flat)
                 ? JsonValue.Create(false)
-                : Merge(new SchemaNode(left.AsObject(), node.Pointer, _file), new SchemaNode(flat.AsObject(), place, _file));
+                : Merge(new SchemaNode(left.AsObject(), node.Pointer, _file),
+                    new SchemaNode(flat.AsObject(), place, _file));
         }
     }
 
@@ -173,7 +175,8 @@ internal sealed class SchemaMerge
                 merged[word] = new JsonArray([.. types.Select(t => (JsonNode)t)]);
             }
             else if (word == "required")
-                merged[word] = new JsonArray([.. left.List(word)!.Concat(right.List(word)!).Select(v => v?.DeepClone())]);
+                merged[word] = new JsonArray([.. left.List(word)!.Concat(right.List(word)!)
+                    .Select(v => v?.DeepClone())]);
             else if (s_least.Contains(word) || s_most.Contains(word))
             {
                 var (a, b) = (left.Number(word, false)!.Value, right.Number(word, false)!.Value);
@@ -187,12 +190,14 @@ internal sealed class SchemaMerge
             else if (word == "items" && left["items"] is not JsonArray && value is not JsonArray)
                 merged[word] = Both(left["items"], value);
             else if (!JsonNode.DeepEquals(left[word], value))
-                throw right.FaultAt(word, $"'{word}' stands in two schemas that must both hold, and the two cannot be joined");
+                throw right.FaultAt(word,
+                    $"'{word}' stands in two schemas that must both hold, and the two cannot be joined");
         }
 
         if (left.Has("prefixItems") != right.Has("prefixItems") && left.Has("items") | right.Has("items"))
         {
-            throw right.Fault("'prefixItems' of one schema and 'items' of another that must both hold cannot be joined");
+            throw right.Fault(
+                "'prefixItems' of one schema and 'items' of another that must both hold cannot be joined");
         }
 
         MergeProperties(merged, left, right);
@@ -313,7 +318,7 @@ internal sealed class SchemaMerge
             return ourTypes.Length > 0 && !theirs.Any(v => ourTypes.Any(t => IsOfType(v, t)));
         if (ourTypes.Length == 0 || theirTypes.Length == 0)
             return false;
-        var common = ourTypes.SelectMany(x => theirTypes.Select(y => Common(x, y))).OfType<string>().Distinct().ToArray();
+        var common = ourTypes.SelectMany(x => theirTypes.Select(y => Common(x, y))).OfType<string>().ToArray();
         return common.All(t => t == "object") && (common.Length == 0 || TellApart(left, right, place, levels));
     }
 

@@ -1,8 +1,9 @@
 namespace Wisp.Grammar;
 
 /// <summary>
-/// The values of JSON Schema's "format" as regular expressions. Each takes a part of what the format allows, and nothing
-/// else: years from 1000, offsets under 14 hours as they occur on Earth, URLs of http, no quoted local parts in addresses.
+/// The values of JSON Schema's "format" as regular expressions. Each takes a part of what the format allows, and
+/// nothing else: years from 1000, offsets under 14 hours as they occur on Earth, URLs of http, no quoted local parts in
+/// addresses.
 /// </summary>
 internal static class JsonFormats
 {

@@ -14,8 +14,8 @@ internal sealed class SchemaReader
 
     private static readonly string[] s_descriptive =
     [
-        "$schema", "$id", "$comment", "$defs", "definitions", "$anchor", "$vocabulary", "title", "description", "default",
-        "examples", "example", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding",
+        "$schema", "$id", "$comment", "$defs", "definitions", "$anchor", "$vocabulary", "title", "description",
+        "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding",
         "discriminator", "externalDocs", "xml",
     ];
 
@@ -266,8 +266,8 @@ internal sealed class SchemaReader
             return _json.String(min, max);
         if (min > 0 || max != Term.NoEnd || node.Has("pattern") && hasFormat)
         {
-            throw node.Fault("only one of a length, a 'pattern' and a 'format' can be kept; write the length into the " +
-                "pattern, such as ^[a-z]{1,8}$");
+            throw node.Fault("only one of a length, a 'pattern' and a 'format' can be kept; write the length into " +
+                "the pattern, such as ^[a-z]{1,8}$");
         }
 
         var word = node.Has("pattern") ? "pattern" : "format";
@@ -294,7 +294,8 @@ internal sealed class SchemaReader
             }
         }
 
-        if (low is { } l && high is { } h && (l.CompareTo(h) is var order && order > 0 || order == 0 && (l.Open || h.Open)))
+        if (low is { } l && high is { } h
+            && (l.CompareTo(h) is var order && order > 0 || order == 0 && (l.Open || h.Open)))
             throw node.Fault("the minimum is above the maximum, so no number is valid");
         if (low is null && high is null)
             return whole ? JsonText.Integer : JsonText.Number;
@@ -319,7 +320,9 @@ internal sealed class SchemaReader
 
         static JsonNumbers.Bound? Tighter(JsonNumbers.Bound?[] bounds, int sign) => bounds.Where(b => b is not null)
             .OrderByDescending(b => b, Comparer<JsonNumbers.Bound?>.Create((a, b) =>
-                a!.Value.CompareTo(b!.Value) * sign is var order and not 0 ? order : a.Value.Open.CompareTo(b.Value.Open)))
+                a!.Value.CompareTo(b!.Value) * sign is var order and not 0
+                    ? order
+                    : a.Value.Open.CompareTo(b.Value.Open)))
             .FirstOrDefault();
     }
 

@@ -16,15 +16,15 @@ internal sealed class SchemaObjects(
         {
             if (closed)
             {
-                throw node.FaultAt("required", $"'{name}' is required, but not declared, and no additional property is " +
-                    "allowed, so no object is valid");
+                throw node.FaultAt("required", $"'{name}' is required, but not declared, and no additional " +
+                    "property is allowed, so no object is valid");
             }
         }
 
         var properties = new List<(Term Term, bool Required)>();
         foreach (var (name, schema) in declared)
         {
-            var place = $"{node.At("properties")}/{SchemaNode.Escape(name)}";
+            var place = $"{node.At("properties")}/{SchemaNode.Part(name)}";
             if (!SchemaMerge.IsFalse(schema))
                 properties.Add((Property(name, read(schema, place)), required.Contains(name)));
             else if (required.Contains(name))
@@ -38,7 +38,9 @@ internal sealed class SchemaObjects(
         // An object without any declared property is any object.
         var open = !closed && (node.Has("additionalProperties") || properties.Count == 0 && declared.Count == 0);
         var (min, max) = SchemaMerge.Counts(node, "minProperties", "maxProperties");
-        var more = open ? json.Property(JsonText.Quoted(NameBut(declared.Select(p => p.Key).Concat(required))), rest) : null;
+        var more = open
+            ? json.Property(JsonText.Quoted(NameBut(declared.Select(p => p.Key).Concat(required))), rest)
+            : null;
         if (properties.Count == 0)
         {
             if (more is null && min > 0)
@@ -48,13 +50,14 @@ internal sealed class SchemaObjects(
 
         if (min > properties.Count(p => p.Required))
         {
-            throw node.FaultAt("minProperties", "'minProperties' cannot be kept beside optional properties; make them " +
-                "required");
+            throw node.FaultAt("minProperties", "'minProperties' cannot be kept beside optional properties; make " +
+                "them required");
         }
 
         if (max < properties.Count || max != Term.NoEnd && more is not null)
         {
-            throw node.FaultAt("maxProperties", "'maxProperties' cannot be kept beside declared properties; take some out");
+            throw node.FaultAt("maxProperties",
+                "'maxProperties' cannot be kept beside declared properties; take some out");
         }
 
         return json.Bracket('{', '}', Chain(node, properties, more));
@@ -86,7 +89,8 @@ internal sealed class SchemaObjects(
             rules.Define(property, properties[i].Term);
             var afterComma = Term.Of(json.Comma, new Call(property), new Call(later[i + 1]));
             var asFirst = Term.Of(json.Space, new Call(property), new Call(later[i + 1]));
-            rules.Define(later[i], properties[i].Required ? afterComma : Term.Either(afterComma, new Call(later[i + 1])));
+            rules.Define(later[i],
+                properties[i].Required ? afterComma : Term.Either(afterComma, new Call(later[i + 1])));
             rules.Define(first[i], properties[i].Required ? asFirst : Term.Either(asFirst, new Call(first[i + 1])));
         }
 

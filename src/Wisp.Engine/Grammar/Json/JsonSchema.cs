@@ -9,10 +9,10 @@ namespace Wisp.Grammar;
 /// </summary>
 /// <remarks>
 /// Properties come in the order in which they are declared, required ones that are declared nowhere after them: any
-/// order would take n! ways. Where a schema has no "type", its other words tell one. Properties beyond the declared ones
-/// are written only where "additionalProperties" says so or none is declared. White space and numbers: see JsonText.
-/// What cannot be kept is refused by name with its place, never left out in silence; words that only describe are
-/// skipped.
+/// order would take n! ways. Where a schema has no "type", its other words tell one. Properties beyond the declared
+/// ones are written only where "additionalProperties" says so or none is declared. White space and numbers: see
+/// JsonText. What cannot be kept is refused by name with its place, never left out in silence; words that only describe
+/// are skipped.
 /// </remarks>
 public static class JsonSchema
 {

@@ -147,7 +147,8 @@ internal static class JsonNumbers
                 return Term.Optional(Term.Of(point, Term.Times(JsonText.Digit, 1, JsonText.Digits)));
 
             // The number may stop here when zeros without end would do.
-            var mayStop = (!alongLow || lowLeft.Length == 0 && !LowOpen) && (!alongHigh || highLeft.Length > 0 || !HighOpen);
+            var mayStop = (!alongLow || lowLeft.Length == 0 && !LowOpen)
+                && (!alongHigh || highLeft.Length > 0 || !HighOpen);
             var end = mayStop ? Term.Empty : Term.Nothing;
             if (alongHigh && highLeft.Length == 0)
             {

@@ -17,10 +17,11 @@ internal sealed class SchemaNode(JsonObject words, string pointer, string file)
 
     public JsonNode? this[string word] => Words[word];
 
-    public string At(string word) => $"{Pointer}/{Escape(word)}";
+    public string At(string word) => $"{Pointer}/{Part(word)}";
 
-    public static string Escape(string word) =>
-        JsonSchema.OneLine(word.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal));
+    /// <summary>A word as part of a pointer.</summary>
+    public static string Part(string word) =>
+        word.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 
     public InvalidDataException Fault(string message) => Fault(Pointer, message);
 
@@ -29,7 +30,7 @@ internal sealed class SchemaNode(JsonObject words, string pointer, string file)
     public InvalidDataException Fault(string place, string message)
     {
         var shown = place.Length > 200 ? place[..200] + "..." : place.Length == 0 ? "the root" : place;
-        return new InvalidDataException($"{file}, at {shown}: {JsonSchema.OneLine(message)}.");
+        return new InvalidDataException(JsonSchema.OneLine($"{file}, at {shown}: {message}."));
     }
 
     public string? Text(string word) => !Has(word) ? null
