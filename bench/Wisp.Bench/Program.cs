@@ -4,6 +4,7 @@ using Wisp.Bench;
 var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
 root.Add(TrainBench.Create());
 root.Add(SamplerBench.Create());
+root.Add(GrammarBench.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);
 
