@@ -20,8 +20,8 @@ internal static class InspectCommand
     {
         var name = new Argument<string?>("MODEL")
         {
-            Description = "A GGUF file or shard, a Hugging Face folder, a llama2.c .bin file, the folder of a run, or a " +
-                "name in a model folder; without it the default model",
+            Description = "A GGUF file or shard, a Hugging Face folder, a llama2.c .bin file, the folder of a run, " +
+                "or a name in a model folder; without it the default model",
             Arity = ArgumentArity.ZeroOrOne,
         };
         // Every other command names its model so; whoever types it here is understood.

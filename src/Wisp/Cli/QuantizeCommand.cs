@@ -50,7 +50,8 @@ internal static class QuantizeCommand
             var to = parse.InvocationConfiguration.Output;
             to.WriteLine($"{target}  {Human.Bytes(small.Length)}, was {Human.Bytes(model.Length)}");
             foreach (var group in small.Tensors.GroupBy(t => t.DType).OrderByDescending(g => g.Sum(t => t.Bytes)))
-                to.WriteLine($"  {group.Key.Name(),-7} {group.Count(),4} tensors  {Human.Bytes(group.Sum(t => t.Bytes))}");
+                to.WriteLine(
+                    $"  {group.Key.Name(),-7} {group.Count(),4} tensors  {Human.Bytes(group.Sum(t => t.Bytes))}");
         });
         return command;
     }

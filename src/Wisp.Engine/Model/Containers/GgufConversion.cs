@@ -31,8 +31,8 @@ public static class GgufConversion
         {
             var rows = model.Rows(tensor);
             if (type != tensor.DType)
-                rows = new ConvertedRows(rows, $"{model.Path}: tensor {tensor.Name}", (int)tensor.Shape[0], tensor.DType, type,
-                    finite: type.IsQuantised());
+                rows = new ConvertedRows(rows, $"{model.Path}: tensor {tensor.Name}", (int)tensor.Shape[0],
+                    tensor.DType, type, finite: type.IsQuantised());
             writer.AddTensor(tensor.Name, [.. tensor.Shape], type, stream =>
             {
                 rows.CopyTo(stream, threads, bytes => progress?.Invoke(stage, done + bytes, total));

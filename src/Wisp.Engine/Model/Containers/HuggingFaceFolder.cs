@@ -32,10 +32,11 @@ internal static class HuggingFaceFolder
         try
         {
             var stored = Stored(folder, files);
+            var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
             var writer = new GgufWriter()
                 .AddString("general.architecture", model.Architecture)
                 .AddString("general.type", "model")
-                .AddString("general.name", Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))));
+                .AddString("general.name", name);
             var (shape, constants) = HuggingFaceConfig.ToGguf(model, text ?? config, writer);
             var tied = model.AlwaysTied || (text ?? config).Bool("tie_word_embeddings") == true;
             var tensors = Tensors(folder, model, shape, stored, text is not null, tied);
@@ -59,8 +60,10 @@ internal static class HuggingFaceFolder
         string folder, List<Safetensors> files)
     {
         var index = JsonFile.OpenIfThere(Path.Combine(folder, IndexName));
-        var places = (index?.Object("weight_map") ?? (index is null ? null : throw index.Fault("weight_map", "an object")))
-            ?.Texts().ToDictionary(p => p.Name, p => p.Text);
+        var map = index?.Object("weight_map");
+        if (index is not null && map is null)
+            throw index.Fault("weight_map", "an object");
+        var places = map?.Texts().ToDictionary(p => p.Name, p => p.Text);
         foreach (var name in places is null ? Unindexed(folder) : places.Values.Distinct().Order())
         {
             // The index of a hostile folder could name any file of this machine.

@@ -127,7 +127,8 @@ internal static class HuggingFaceLayout
 
     private static float[] Vector(string path, string name, long elements) => elements <= MaxVector
         ? new float[elements]
-        : throw new InvalidDataException($"{path}: tensor {name} is a vector of {elements} values, which no model has.");
+        : throw new InvalidDataException(
+            $"{path}: tensor {name} is a vector of {elements} values, which no model has.");
 
     private static int Length(string path, string name, long[] shape) => shape[0] <= MaxVector
         ? (int)shape[0]

@@ -190,8 +190,8 @@ internal sealed record HuggingFaceModel
             _ => null,
         };
         return All.FirstOrDefault(m => m.Architecture == name && (type is null || m.Type == type))
-            ?? throw new InvalidDataException($"{gguf.Path}: architecture '{name}' cannot be written as a Hugging Face " +
-                $"folder; known are {string.Join(", ", All.Select(m => m.Architecture).Distinct())}.");
+            ?? throw new InvalidDataException($"{gguf.Path}: architecture '{name}' cannot be written as a Hugging " +
+                $"Face folder; known are {string.Join(", ", All.Select(m => m.Architecture).Distinct())}.");
     }
 
     private static ConfigRule SlidingWindow => new("attention.sliding_window", "sliding_window", Optional: true);
@@ -298,7 +298,8 @@ internal sealed record HuggingFaceModel
 
     private static TensorRule[] Decoder(bool pairs = false) => [.. Attention(pairs), .. Mlp];
 
-    private static TensorRule[] Experts(string at, string router, params ReadOnlySpan<(string Gguf, string Theirs)> names)
+    private static TensorRule[] Experts(
+        string at, string router, params ReadOnlySpan<(string Gguf, string Theirs)> names)
     {
         var rules = new List<TensorRule> { new("blk.{i}.ffn_gate_inp", $"model.layers.{{i}}.{router}") };
         foreach (var (gguf, theirs) in names)

@@ -78,7 +78,9 @@ internal static class HuggingFaceRope
             json.WriteNumber("partial_rotary_factor", (double)rotated / headDim);
         else
             rotated = (uint)headDim;
-        json.WriteNumber("rope_theta", gguf.TryGetFloat($"{a}.rope.freq_base", out var theta) ? theta : 10_000f);
+        if (!gguf.TryGetFloat($"{a}.rope.freq_base", out var theta))
+            theta = 10_000f;
+        json.WriteNumber("rope_theta", theta);
         var type = gguf.TryGetString($"{a}.rope.scaling.type", out var stored) ? stored : "none";
         var freqs = gguf.TryTensor(Frequencies, out var tensor) ? Floats(gguf, tensor, (int)rotated / 2) : null;
         var far = gguf.TryTensor(Long, out tensor) ? Floats(gguf, tensor, (int)rotated / 2) : null;
@@ -87,9 +89,17 @@ internal static class HuggingFaceRope
             return;
 
         json.WriteStartObject("rope_scaling");
-        if (freqs is not null)
+        if (freqs is not null && Llama3Context(freqs, theta) is > 0 and var first)
         {
-            // Any divisors of the frequencies are a LongRoPE with one list, so none have to be guessed.
+            json.WriteString("rope_type", "llama3");
+            json.WriteNumber("factor", freqs.Max());
+            json.WriteNumber("low_freq_factor", 1);
+            json.WriteNumber("high_freq_factor", 4);
+            json.WriteNumber("original_max_position_embeddings", first);
+        }
+        else if (freqs is not null)
+        {
+            // Any divisors of the frequencies are a LongRoPE with one list.
             json.WriteString("rope_type", "longrope");
             WriteFloats(json, "short_factor", freqs);
             WriteFloats(json, "long_factor", freqs);
@@ -128,23 +138,31 @@ internal static class HuggingFaceRope
 
     /// <summary>
     /// What divides the frequency of each pair: 1 for wavelengths below n/high, the factor above n/low, and between
-    /// them the harmonic mean of both, weighted by where the frequency lies. Computed in float32, as the converter
-    /// does.
+    /// them the harmonic mean of both, weighted by where the frequency lies. Computed in float64 and rounded once.
     /// </summary>
     internal static float[] Llama3(float theta, int rotated, float factor, float low, float high, int original)
     {
         var divisors = new float[rotated / 2];
         for (var i = 0; i < divisors.Length; i++)
         {
-            var frequency = 1 / MathF.Pow(theta, 2f * i / rotated);
-            var wavelength = 2 * MathF.PI / frequency;
+            var wavelength = 2 * Math.PI * Math.Pow(theta, 2.0 * i / rotated);
             var smooth = (original / wavelength - low) / (high - low);
             divisors[i] = wavelength < original / high ? 1
                 : wavelength > original / low ? factor
-                : 1 / ((1 - smooth) / factor + smooth);
+                : (float)(1 / ((1 - smooth) / factor + smooth));
         }
 
         return divisors;
+    }
+
+    // The context of Llama 3's formula that gives just these divisors, or 0. Every published model has the bounds 1 and
+    // 4 and a power of two.
+    private static int Llama3Context(float[] divisors, float theta)
+    {
+        for (var original = 1 << 6; original <= 1 << 20; original *= 2)
+            if (Llama3(theta, 2 * divisors.Length, divisors.Max(), 1, 4, original).AsSpan().SequenceEqual(divisors))
+                return original;
+        return 0;
     }
 
     private static List<(string, float[])> LongRope(
@@ -173,8 +191,8 @@ internal static class HuggingFaceRope
     private static float[] Floats(Gguf gguf, GgufTensor tensor, int expected)
     {
         if (tensor.Elements != expected)
-            throw new InvalidDataException($"{gguf.Path}: tensor {tensor.Name} has {tensor.Elements} values, expected " +
-                $"{expected}: one for each pair of dimensions.");
+            throw new InvalidDataException($"{gguf.Path}: tensor {tensor.Name} has {tensor.Elements} values, " +
+                $"expected {expected}: one for each pair of dimensions.");
         var values = new float[expected];
         gguf.ReadFloats(tensor, values);
         return values;

@@ -75,8 +75,8 @@ public static class HuggingFaceWriter
             }
 
             if (theirs.Length != 3 || theirs[0] != shape.Experts)
-                throw new InvalidDataException($"{gguf.Path}: tensor {tensor.Name} is ({string.Join(", ", lengths)}), " +
-                    $"expected a matrix for each of {shape.Experts} experts.");
+                throw new InvalidDataException($"{gguf.Path}: tensor {tensor.Name} is " +
+                    $"({string.Join(", ", lengths)}), expected a matrix for each of {shape.Experts} experts.");
             for (var e = 0; e < shape.Experts; e++)
                 parts.Add(new Part(rule.Theirs.Replace("{e}", $"{e}"), theirs[1..], stored,
                     new RowRange(rows, e * theirs[1], theirs[1])));
@@ -139,7 +139,8 @@ public static class HuggingFaceWriter
                 places.Add(part.Name, name);
                 writer.Add(part.Name, part.Type, part.Shape, stream =>
                 {
-                    part.Rows.CopyTo(stream, threads, bytes => progress?.Invoke("writing weights", done + bytes, total));
+                    part.Rows.CopyTo(stream, threads,
+                        bytes => progress?.Invoke("writing weights", done + bytes, total));
                     done += part.Rows.Bytes;
                 });
             }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Wisp.Model.Containers;
 
@@ -17,12 +18,15 @@ internal sealed class JsonFile
     /// <exception cref="InvalidDataException">No sound JSON, no object, or too large.</exception>
     public static JsonFile Open(string path)
     {
-        using var stream = File.OpenRead(path);
-        if (stream.Length > MaxBytes)
-            throw new InvalidDataException($"{path}: has {stream.Length} bytes; {MaxBytes} are the limit.");
+        var length = new FileInfo(path).Length;
+        if (length > MaxBytes)
+            throw new InvalidDataException($"{path}: has {length} bytes; {MaxBytes} are the limit.");
+        var bytes = File.ReadAllBytes(path);
+        if (!Utf8.IsValid(bytes))
+            throw new InvalidDataException($"{path}: is no UTF-8, as JSON has to be.");
         try
         {
-            using var json = JsonDocument.Parse(stream);
+            using var json = JsonDocument.Parse(bytes);
             if (json.RootElement.ValueKind == JsonValueKind.Object)
                 return new JsonFile(path, json.RootElement.Clone());
         }

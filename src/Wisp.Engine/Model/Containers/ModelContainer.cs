@@ -2,7 +2,7 @@ using Wisp.Compute;
 
 namespace Wisp.Model.Containers;
 
-/// <summary>Finds out what a path holds and opens it. Content decides; a name only where content says nothing.</summary>
+/// <summary>Finds out what a path holds and opens it. Content decides; a name only where it says nothing.</summary>
 internal static class ModelContainer
 {
     public static Gguf Open(string path)

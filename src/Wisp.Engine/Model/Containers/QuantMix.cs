@@ -51,7 +51,7 @@ public sealed record QuantMix(string Name, DType Type, uint FileType, DType? Mor
         return s_known.FirstOrDefault(m => m.Type == most)?.FileType ?? 0;
     }
 
-    /// <param name="layers">Of the model; the first and last eighth and every third layer between get more bits.</param>
+    /// <param name="layers">Of the model; in a mix the first and last eighth and every third between get more.</param>
     /// <param name="tied">Whether the embedding is the output head too.</param>
     public DType TypeOf(GgufTensor tensor, int layers, bool tied)
     {
@@ -66,7 +66,8 @@ public sealed record QuantMix(string Name, DType Type, uint FileType, DType? Mor
         if (tensor.Name == "output.weight" || (tied && tensor.Name == "token_embd.weight"))
             return Type == DType.Q8_0 ? Type : DType.Q6_K;
         var part = tensor.Name.Split('.');
-        if (More is not { } more || Joined is not { } joined || part.Length < 3 || !int.TryParse(part[1], out var layer))
+        if (More is not { } more || Joined is not { } joined || part.Length < 3 ||
+            !int.TryParse(part[1], out var layer))
             return Type;
         var eighth = layers / 8;
         return part[2] switch

@@ -134,7 +134,8 @@ internal sealed class StackedRows(IReadOnlyList<TensorRows> parts)
         if (parts[0].Bytes == 0)
             return length == 0;
         var (part, rest) = Math.DivRem(from, parts[0].Bytes);
-        return part < parts.Count && length <= parts[0].Bytes - rest && parts[(int)part].TryMap(rest, length, out bytes);
+        return part < parts.Count && length <= parts[0].Bytes - rest &&
+            parts[(int)part].TryMap(rest, length, out bytes);
     }
 
     public override void Read(long first, int count, Span<byte> to)
