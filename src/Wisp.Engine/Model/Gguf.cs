@@ -215,12 +215,30 @@ public sealed class Gguf : IDisposable
         if (!tensor.DType.CanConvert())
             throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
                 "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
+        var rows = _rows[tensor.Name];
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
         for (var i = 0L; i < y.Length; i += Part)
         {
             var part = y.Slice((int)i, (int)Math.Min(Part, y.Length - i));
-            var bytes = Bytes(tensor, tensor.DType.BytesOf(i), (int)tensor.DType.BytesOf(part.Length));
+            if (!rows.TryMap(tensor.DType.BytesOf(i), (int)tensor.DType.BytesOf(part.Length), out var bytes))
+            {
+                ReadRows(rows, tensor.DType, y);
+                return;
+            }
+
             Blocks.Decode(part, bytes, tensor.DType);
+        }
+    }
+
+    // What has to be computed is computed for this reader alone, and not kept.
+    private static void ReadRows(TensorRows rows, DType type, Span<float> y)
+    {
+        var length = (int)(y.Length / rows.Rows);
+        var bytes = new byte[rows.RowBytes];
+        for (var row = 0; row < rows.Rows; row++)
+        {
+            rows.Read(row, 1, bytes);
+            Blocks.Decode(y.Slice(row * length, length), bytes, type);
         }
     }
 

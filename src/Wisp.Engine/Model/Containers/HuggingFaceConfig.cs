@@ -52,7 +52,7 @@ internal static class HuggingFaceConfig
         int? Count(ConfigRule rule) => (config.Count(rule.Field) ?? (int?)rule.Default) switch
         {
             0 when rule.Key == "attention.head_count_kv" => counts["attention.head_count"],
-            0 when rule.Key == "feed_forward_length" => checked(4 * counts["embedding_length"]),
+            0 when rule.Key == "feed_forward_length" => (int)Math.Min(4L * counts["embedding_length"], int.MaxValue),
             null when !rule.Optional => throw config.Fault(rule.Field, "a whole number"),
             var count => count,
         };
@@ -77,13 +77,13 @@ internal static class HuggingFaceConfig
         json.WriteString("torch_dtype", type);
         foreach (var rule in model.Config)
             if (rule.Key == "vocab_size" && !gguf.Has($"{a}.vocab_size"))
-                json.WriteNumber(rule.Field, gguf.Tensor("token_embd.weight").Shape[^1]);
+                json.WriteNumber(rule.Field, gguf.Tensor("token_embd.weight").Shape.ElementAtOrDefault(1));
             else if (!gguf.Has($"{a}.{rule.Key}") && (rule.Optional || rule.Default is not null))
                 continue; // absence means the same on both sides
             else if (rule.IsCount)
                 json.WriteNumber(rule.Field, gguf.GetUInt($"{a}.{rule.Key}"));
             else
-                json.WriteNumber(rule.Field, gguf.GetFloat($"{a}.{rule.Key}"));
+                json.WriteNumber(rule.Field, Finite(gguf, $"{a}.{rule.Key}"));
 
         var shape = ShapeOf(gguf, model);
         int width = (int)gguf.GetUInt($"{a}.embedding_length"), headDim = width / shape.Heads;
@@ -105,6 +105,10 @@ internal static class HuggingFaceConfig
         HuggingFaceTokens.WriteIds(gguf, json);
         json.WriteEndObject();
     }
+
+    /// <summary>A number that JSON can say.</summary>
+    public static float Finite(Gguf gguf, string key) => gguf.GetFloat(key) is var value && float.IsFinite(value)
+        ? value : throw new InvalidDataException($"{gguf.Path}: key {key} is {value}, which no model has.");
 
     public static Shape ShapeOf(Gguf gguf, HuggingFaceModel model)
     {

@@ -38,6 +38,7 @@ internal static class HuggingFaceLayout
             return ModelContainer.Tensor(name, shape, DType.F32, ArrayRows.Of(values, DType.F32));
         }
 
+        Length(file.Path, tensor.Name, shape);
         var elementBytes = type.BlockBytes();
         TensorRows rows = new MappedRows(file, tensor.Offset, tensor.Elements / shape[0], shape[0] * elementBytes);
         if (layout != TensorLayout.Same && layout != TensorLayout.Experts && shape.Length != 2)
@@ -49,7 +50,7 @@ internal static class HuggingFaceLayout
         if (!StaysWide(name, shape.Length) || type == DType.F32)
             return ModelContainer.Tensor(name, shape, type, rows);
         return ModelContainer.Tensor(name, shape, DType.F32,
-            new ConvertedRows(rows, tensor.Name, Length(file.Path, tensor.Name, shape), type, DType.F32));
+            new ConvertedRows(rows, tensor.Name, (int)shape[0], type, DType.F32));
     }
 
     /// <summary>A tensor of GGUF as a folder has it; experts are cut from the stack elsewhere.</summary>
@@ -76,8 +77,9 @@ internal static class HuggingFaceLayout
         }
 
         var rows = gguf.Rows(tensor);
+        var length = Length(gguf.Path, tensor.Name, shape);
         if (tensor.DType != type)
-            rows = new ConvertedRows(rows, tensor.Name, Length(gguf.Path, tensor.Name, shape), tensor.DType, type);
+            rows = new ConvertedRows(rows, tensor.Name, length, tensor.DType, type);
         if (layout is not TensorLayout.Same and not TensorLayout.Experts && shape.Length != 2)
             throw Unfit(gguf.Path, tensor.Name, shape, "a matrix");
         if (layout is TensorLayout.QueryPairs or TensorLayout.KeyPairs)
@@ -130,9 +132,11 @@ internal static class HuggingFaceLayout
         : throw new InvalidDataException(
             $"{path}: tensor {name} is a vector of {elements} values, which no model has.");
 
-    private static int Length(string path, string name, long[] shape) => shape[0] <= MaxVector
+    // A row is read in one piece, and of a transposed matrix a column.
+    private static int Length(string path, string name, long[] shape) => Math.Max(shape[0], shape[1]) <= MaxVector
         ? (int)shape[0]
-        : throw new InvalidDataException($"{path}: tensor {name} has rows of {shape[0]} values, which no model has.");
+        : throw new InvalidDataException(
+            $"{path}: tensor {name} is a matrix of {shape[0]} by {shape[1]}, which no model has.");
 
     private static InvalidDataException Unfit(string path, string name, IReadOnlyList<long> shape, string expected) =>
         new($"{path}: tensor {name} is ({string.Join(", ", shape)}), expected {expected}.");

@@ -78,8 +78,7 @@ internal static class HuggingFaceRope
             json.WriteNumber("partial_rotary_factor", (double)rotated / headDim);
         else
             rotated = (uint)headDim;
-        if (!gguf.TryGetFloat($"{a}.rope.freq_base", out var theta))
-            theta = 10_000f;
+        var theta = Optional("freq_base") ?? 10_000;
         json.WriteNumber("rope_theta", theta);
         var type = gguf.TryGetString($"{a}.rope.scaling.type", out var stored) ? stored : "none";
         var freqs = gguf.TryTensor(Frequencies, out var tensor) ? Floats(gguf, tensor, (int)rotated / 2) : null;
@@ -113,27 +112,30 @@ internal static class HuggingFaceRope
             json.WriteString("type", "longrope"); // Phi-3's own code reads this one
             WriteFloats(json, "short_factor", near);
             WriteFloats(json, "long_factor", far);
-            if (gguf.TryGetFloat($"{a}.rope.scaling.attn_factor", out var attention))
+            if (Optional("scaling.attn_factor") is { } attention)
                 json.WriteNumber("attention_factor", attention);
         }
         else if (type is "linear" or "yarn")
         {
-            var factor = gguf.GetFloat($"{a}.rope.scaling.factor");
+            var factor = HuggingFaceConfig.Finite(gguf, $"{a}.rope.scaling.factor");
             json.WriteString("rope_type", type);
             json.WriteNumber("factor", factor);
             if (gguf.TryGetUInt($"{a}.rope.scaling.original_context_length", out var original))
                 json.WriteNumber("original_max_position_embeddings", original);
-            if (type == "yarn" && gguf.TryGetFloat($"{a}.rope.scaling.attn_factor", out var attention))
+            if (type == "yarn" && Optional("scaling.attn_factor") is { } attention)
                 json.WriteNumber("attention_factor", attention * YarnAttention(factor));
-            if (gguf.TryGetFloat($"{a}.rope.scaling.yarn_beta_fast", out var fast))
+            if (Optional("scaling.yarn_beta_fast") is { } fast)
                 json.WriteNumber("beta_fast", fast);
-            if (gguf.TryGetFloat($"{a}.rope.scaling.yarn_beta_slow", out var slow))
+            if (Optional("scaling.yarn_beta_slow") is { } slow)
                 json.WriteNumber("beta_slow", slow);
         }
         else
             throw new InvalidDataException($"{gguf.Path}: RoPE scaling '{type}' is not supported; known are linear, " +
                 "yarn, and factors as tensors.");
         json.WriteEndObject();
+
+        float? Optional(string key) => gguf.Has($"{a}.rope.{key}")
+            ? HuggingFaceConfig.Finite(gguf, $"{a}.rope.{key}") : null;
     }
 
     /// <summary>
@@ -190,11 +192,13 @@ internal static class HuggingFaceRope
 
     private static float[] Floats(Gguf gguf, GgufTensor tensor, int expected)
     {
-        if (tensor.Elements != expected)
+        if (tensor.Elements != expected || expected == 0)
             throw new InvalidDataException($"{gguf.Path}: tensor {tensor.Name} has {tensor.Elements} values, " +
                 $"expected {expected}: one for each pair of dimensions.");
         var values = new float[expected];
         gguf.ReadFloats(tensor, values);
+        if (!values.All(float.IsFinite))
+            throw new InvalidDataException($"{gguf.Path}: tensor {tensor.Name} holds values that are not finite.");
         return values;
     }
 

@@ -25,8 +25,9 @@ internal static class Llama2C
     {
         public int KvWidth => C / H * K;
 
-        public static Shape Read(ReadOnlySpan<int> x, bool? shared) =>
-            new(x[0], x[1], x[2], x[3], x[4], Math.Abs(x[5]), x[6], shared ?? x[5] > 0);
+        // The legacy head says with the sign of the vocabulary whether the classifier is shared.
+        public static Shape Read(ReadOnlySpan<int> x, bool? shared) => new(x[0], x[1], x[2], x[3], x[4],
+            shared is null && x[5] < 0 ? unchecked(-x[5]) : x[5], x[6], shared ?? x[5] > 0);
 
         public bool IsSound => C is > 0 and <= 1 << 16 && F is > 0 and <= 1 << 18 && L is > 0 and <= 1024 &&
             H is > 0 and <= 1024 && K > 0 && K <= H && H % K == 0 && C % H == 0 && C / H % 2 == 0 &&

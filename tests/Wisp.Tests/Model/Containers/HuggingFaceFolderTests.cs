@@ -282,6 +282,62 @@ public sealed class HuggingFaceFolderTests : IDisposable
     }
 
     [Fact]
+    public void The_text_model_of_a_Gemma_3_that_sees_is_read_without_its_eyes()
+    {
+        using (var golden = Gguf.Open(GoldenFile.PathOrSkip("golden/llamacpp/models/gemma3.gguf")))
+            HuggingFaceWriter.Write(golden, _folder["text"]);
+        using var text = Gguf.Open(_folder["text"]);
+        Directory.CreateDirectory(_folder["both"]);
+        var writer = new SafetensorsWriter().Add("vision_tower.patch.weight", [2], [1f, 2])
+            .Add("multi_modal_projector.norm.weight", [1], [3f]);
+        using (var file = Safetensors.Open(_folder["text/model.safetensors"]))
+            foreach (var tensor in file.Tensors)
+            {
+                var values = new float[tensor.Elements];
+                file.ReadFloats(tensor, values);
+                writer.Add("language_model." + tensor.Name, [.. tensor.Shape], values);
+            }
+
+        writer.Write(_folder["both/model.safetensors"]);
+        File.WriteAllText(_folder["both/config.json"], new JsonObject
+        {
+            ["model_type"] = "gemma3", ["text_config"] = JsonNode.Parse(File.ReadAllText(_folder["text/config.json"])),
+        }.ToJsonString());
+
+        using var both = Gguf.Open(_folder["both"]);
+        Assert.Equal(text.Tensors.Select(t => t.Name), both.Tensors.Select(t => t.Name));
+        foreach (var tensor in text.Tensors)
+            Assert.Equal(Floats(text, tensor.Name), Floats(both, tensor.Name));
+    }
+
+    [Fact]
+    public void A_damaged_GGUF_is_written_as_a_folder_or_refused()
+    {
+        var valid = File.ReadAllBytes(GoldenFile.PathOrSkip("golden/llamacpp/models/phi3-longrope.gguf"));
+        var random = new Random(7);
+        var refused = 0;
+        for (var round = 0; round < 400; round++)
+        {
+            var bytes = (byte[])valid.Clone();
+            for (var flips = random.Next(1, 30); flips > 0; flips--)
+                bytes[random.Next(1000)] = (byte)(random.Next(3) == 0 ? random.Next(256) : random.Next(2) * 255);
+            var path = _folder.Put("victim.gguf", bytes);
+            try
+            {
+                using var gguf = Gguf.Open(path);
+                HuggingFaceWriter.Write(gguf, _folder["out"]);
+            }
+            catch (InvalidDataException e)
+            {
+                Assert.StartsWith(path, e.Message);
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 200, 400);
+    }
+
+    [Fact]
     public void Damaged_configs_bring_nothing_but_refusals()
     {
         var folder = Llama(c => c["rope_scaling"] = new JsonObject { ["type"] = "linear", ["factor"] = 2 });
