@@ -115,11 +115,9 @@ internal static class PeerModel
 
     private static float[] Logits(ModelFile model, WorkerPool pool, int[] tokens)
     {
-        using var transformer = new Transformer(model.Map, pool, tokens.Length, train: false);
+        using var session = new Run.Session(model.Weights, pool);
         var logits = new float[tokens.Length * model.Config.Vocabulary];
-        transformer.Logits(
-            model.Weights, new TokenBatch(1, tokens.Length, tokens, default, [.. Enumerable.Range(0, tokens.Length)],
-                default), logits);
+        session.FeedEvery(tokens, logits);
         return logits;
     }
 

@@ -2,7 +2,7 @@ namespace Wisp.Compute;
 
 /// <summary>
 /// How a tensor's values are stored, by the number that GGUF files carry (ggml_type of ggml.h). Every type that a file
-/// may name stands here, so that it can be listed and measured; <see cref="DTypes.CanConvert"/> says which we compute
+/// may name stands here, so that it can be listed and measured; <see cref="DTypes.CanDecode"/> says which we compute
 /// with.
 /// </summary>
 public enum DType
@@ -57,8 +57,18 @@ public static class DTypes
     /// <summary>Whether the number is one that this format has (some were withdrawn).</summary>
     public static bool IsKnown(this DType type) => Layout(type).Length > 0;
 
-    /// <summary>Whether <see cref="Blocks"/> reads and writes the type.</summary>
-    public static bool CanConvert(this DType type) => type is DType.F32 or DType.F16 or DType.BF16 or DType.Q8_0;
+    /// <summary>Whether <see cref="Blocks"/> reads the type.</summary>
+    public static bool CanDecode(this DType type) => type.CanEncode() || type is
+        DType.MXFP4 or DType.NVFP4 or DType.TQ1_0 or DType.TQ2_0 or DType.Q1_0 or DType.Q2_0;
+
+    /// <summary>Whether <see cref="Blocks"/> writes the type.</summary>
+    public static bool CanEncode(this DType type) => type is DType.F32 or DType.F16 or DType.BF16 or
+        DType.Q4_0 or DType.Q4_1 or DType.Q5_0 or DType.Q5_1 or DType.Q8_0 or
+        DType.Q2_K or DType.Q3_K or DType.Q4_K or DType.Q5_K or DType.Q6_K or DType.IQ4_NL or DType.IQ4_XS;
+
+    /// <summary>The names of the types of a kind, for a message that refuses another.</summary>
+    public static string Names(Func<DType, bool> kind) =>
+        string.Join(", ", Enum.GetValues<DType>().Where(kind).Select(Name));
 
     /// <summary>
     /// Whether the type holds scaled integers, which is what general.quantization_version speaks about.

@@ -121,6 +121,16 @@ public sealed unsafe class MappedFile : IDisposable
         return new ReadOnlySpan<T>(_start + offset, length);
     }
 
+    /// <summary>Where a range of the file begins in memory.</summary>
+    internal byte* Address(long offset, long bytes)
+    {
+        ObjectDisposedException.ThrowIf(_start is null, this);
+        if (offset < 0 || offset > Length || bytes < 0 || bytes > Length - offset)
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), $"{Path}: {bytes} bytes at {offset} reach beyond {Length} bytes.");
+        return _start + offset;
+    }
+
     public void Dispose()
     {
         if (_start is null)

@@ -96,7 +96,7 @@ public sealed record PretrainPlan
         Architecture = Model.Architecture.Named(Architecture, "the training plan"), Vocabulary = Vocabulary,
         Context = Context, Width = Width, Layers = Layers, Heads = Heads, KvHeads = KvHeads, HeadDim = HeadDim,
         FeedForward = FeedForward, TiedHead = TiedHead,
-    }.Validated();
+    }.ValidatedForTraining();
 
     /// <exception cref="ArgumentException">A number is out of range.</exception>
     public PretrainPlan Validated()

@@ -164,7 +164,7 @@ public sealed class PretrainRun : IDisposable
             return;
         var (nats, bitsPerByte) = _training.Evaluate(_habits.EvaluationTokens, CancellationToken.None);
         Record(record, new EvalRecord(Step, nats, bitsPerByte));
-        using var session = new Session(_training.Weights, _pool);
+        using var session = new Session(DecoderWeights.Of(_training.Weights), _pool);
         foreach (var prompt in _habits.SamplePrompts)
         {
             session.Clear();

@@ -4,8 +4,7 @@ namespace Wisp.Model;
 
 /// <summary>
 /// What the forward pass leaves for the backward pass: for every layer the input of each operation, in one buffer. With
-/// no backward to come (keep = false) all layers share one layer's memory. Keys and values are kept for every layer in
-/// either case: across calls they are the KV cache.
+/// no backward to come (keep = false) all layers share one layer's memory.
 /// </summary>
 public sealed class Activations : IDisposable
 {
@@ -16,22 +15,14 @@ public sealed class Activations : IDisposable
     private readonly int _layers;
     private readonly int _residual; // floats of one (N, C) matrix
 
-    private readonly FloatBuffer _cache; // keys, then values: (L, cacheRows, K, D) each
-    private readonly int _keyWidth, _cacheRows;
-
-    /// <param name="cacheRows">Rows of keys and values a layer: those of one call, or all of a sequence's past.</param>
-    public Activations(ModelConfig config, int rows, int cacheRows, bool keep)
+    public Activations(ModelConfig config, int rows, bool keep)
     {
-        (_cacheRows, _keyWidth) = (cacheRows, config.KvHeads * config.HeadDim);
-        _cache = new FloatBuffer(Fit(
-            2L * config.Layers * cacheRows * _keyWidth, $"The keys and values of {cacheRows} tokens",
-                "a shorter context"));
         (_keep, _layers) = (keep, config.Layers);
         int C = config.Width, F = config.FeedForward, H = config.Heads, K = config.KvHeads, D = config.HeadDim;
         var qk = config.Architecture.QkNorm ? 1 : 0;
         long[] lengths =
         [
-            1, C, H * D * qk, K * D * qk, H * qk, K * qk, H * D, H * D, H, C, 1, C, 2 * F, F,
+            1, C, H * D * qk, K * D * qk, H * qk, K * qk, H * D, K * D, K * D, H * D, H, C, 1, C, 2 * F, F,
         ];
         _offsets = new int[lengths.Length];
         long at = 0;
@@ -42,21 +33,19 @@ public sealed class Activations : IDisposable
         }
 
         var residual = (((long)rows * C) + 15) & ~15L;
-        _memory = new FloatBuffer(Fit(
-            ((keep ? _layers : 1) * at) + ((keep ? _layers + 1L : 2L) * residual), $"The activations of {rows} rows",
-            "fewer rows a micro-batch"));
+        var floats = ((keep ? _layers : 1) * at) + ((keep ? _layers + 1L : 2L) * residual);
+        if (floats > int.MaxValue)
+            throw new ArgumentException(
+                $"The activations of {rows} rows need {floats * sizeof(float):n0} bytes, more than one buffer holds; " +
+                "use fewer rows a micro-batch.");
+        _memory = new FloatBuffer((int)floats);
         (_layerLength, _residual) = ((int)at, (int)residual);
         Rows = rows;
     }
 
-    private static int Fit(long floats, string what, string advice) => floats <= int.MaxValue
-        ? (int)floats
-        : throw new ArgumentException(
-            $"{what} need {floats * sizeof(float):n0} bytes, more than one buffer holds; use {advice}.");
-
     public int Rows { get; }
 
-    public long Bytes => _memory.Bytes + _cache.Bytes;
+    public long Bytes => _memory.Bytes;
 
     /// <summary>The residual stream that enters layer l, (N, C); index L is what leaves the last layer.</summary>
     public Span<float> X(int l, int length) =>
@@ -66,18 +55,7 @@ public sealed class Activations : IDisposable
     public Span<float> Of(Slot slot, int l, int length) =>
         _memory.Slice(((_keep ? l : 0) * _layerLength) + _offsets[(int)slot], length);
 
-    /// <summary>Keys of layer l after norm and RoPE, (rows, K, D), from a row of the cache on.</summary>
-    public Span<float> Keys(int l, int from, int rows) =>
-        _cache.Slice(((l * _cacheRows) + from) * _keyWidth, rows * _keyWidth);
-
-    /// <summary>Values of layer l, (rows, K, D), from a row of the cache on.</summary>
-    public Span<float> Values(int l, int from, int rows) => Keys(_layers + l, from, rows);
-
-    public void Dispose()
-    {
-        _memory.Dispose();
-        _cache.Dispose();
-    }
+    public void Dispose() => _memory.Dispose();
 
     /// <summary>The tensors of a layer, in the order in which the forward pass writes them.</summary>
     public enum Slot
@@ -89,6 +67,8 @@ public sealed class Activations : IDisposable
         QScale,      // (N, H)
         KScale,      // (N, K)
         Q,           // (N, H, D): after norm and RoPE
+        K,           // (N, K, D): after norm and RoPE
+        V,           // (N, K, D)
         Mixed,       // (N, H, D): what attention returns
         LogSumExp,   // (B, H, T)
         Mid,         // (N, C): the residual stream between attention and feed-forward

@@ -199,12 +199,7 @@ public sealed class Gguf : IDisposable
         var rows = _rows[tensor.Name];
         if (rows.TryMap(from, length, out var bytes))
             return bytes;
-        lock (_lock)
-        {
-            if (!_made.TryGetValue(tensor.Name, out var made))
-                _made.Add(tensor.Name, made = rows.Materialise($"{Path}: tensor {tensor.Name}"));
-            return made.Slice(from, length);
-        }
+        return Place(tensor).File.Slice(from, length);
     }
 
     /// <summary>Fills y with all values of the tensor as float32.</summary>
@@ -212,9 +207,7 @@ public sealed class Gguf : IDisposable
     public void ReadFloats(GgufTensor tensor, Span<float> y)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Length, tensor.Elements);
-        if (!tensor.DType.CanConvert())
-            throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
-                "which cannot be computed with; F32, F16, BF16 and Q8_0 can.");
+        RequireDecodable(tensor);
         var rows = _rows[tensor.Name];
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
         for (var i = 0L; i < y.Length; i += Part)
@@ -240,6 +233,43 @@ public sealed class Gguf : IDisposable
             rows.Read(row, 1, bytes);
             Blocks.Decode(y.Slice(row * length, length), bytes, type);
         }
+    }
+
+    /// <summary>
+    /// A tensor as a matrix in the map, not copied but where the container has another layout; of one with more
+    /// dimensions the last are numbered through, so that an expert is a slice of its rows.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The type is one that can be listed but not computed with.</exception>
+    public WeightMatrix Matrix(GgufTensor tensor)
+    {
+        RequireDecodable(tensor);
+        var columns = tensor.Shape.Count == 0 ? 1 : tensor.Shape[0];
+        var rows = columns == 0 ? 0 : tensor.Elements / columns;
+        if (columns is < 1 or > int.MaxValue || rows is < 1 or > int.MaxValue)
+            throw new InvalidDataException(
+                $"{Path}: tensor {tensor.Name} is ({string.Join(", ", tensor.Shape)}), which is no matrix.");
+        var (file, offset) = Place(tensor);
+        return WeightMatrix.Of(file, offset, tensor.DType, (int)rows, (int)columns);
+    }
+
+    // Where all bytes of the tensor lie one behind the other, made so the first time where no file has them.
+    private (MappedFile File, long Offset) Place(GgufTensor tensor)
+    {
+        if (_rows[tensor.Name] is MappedRows mapped)
+            return (mapped.File, mapped.Offset);
+        lock (_lock)
+        {
+            if (!_made.TryGetValue(tensor.Name, out var made))
+                _made.Add(tensor.Name, made = _rows[tensor.Name].Materialise($"{Path}: tensor {tensor.Name}"));
+            return (made, 0);
+        }
+    }
+
+    private void RequireDecodable(GgufTensor tensor)
+    {
+        if (!tensor.DType.CanDecode())
+            throw new InvalidDataException($"{Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
+                $"which cannot be computed with; {DTypes.Names(DTypes.CanDecode)} can.");
     }
 
     public void Dispose()

@@ -219,8 +219,9 @@ public sealed class GgufWriter
             throw new ArgumentException($"{name}: the name is too long; GGUF allows {MaxNameBytes} bytes.");
         if (_names.Contains(name))
             throw new ArgumentException($"{name}: a tensor of this name was added before.");
-        if (convert && !type.CanConvert())
-            throw new NotSupportedException($"{name}: {type.Name()} cannot be written; F32, F16, BF16 and Q8_0 can.");
+        if (convert && !type.CanEncode())
+            throw new NotSupportedException(
+                $"{name}: {type.Name()} cannot be written; {DTypes.Names(DTypes.CanEncode)} can.");
         if (shape.Length > 4)
             throw new ArgumentException($"{name}: {shape.Length} dimensions; GGUF allows 4.");
         var elements = 1L;

@@ -1,28 +1,10 @@
-using Wisp.Compute;
-
 namespace Wisp.Model;
 
-/// <summary>What sets one decoder family apart from another. A family is a row of this table, not a class.</summary>
-public sealed record Architecture(string Name, bool QkNorm, RopeLayout Rope)
-{
-    /// <summary>What Wisp trains: RMSNorm on every query and key head before RoPE in half-split pairs.</summary>
-    public static readonly Architecture Qwen3 = new("qwen3", QkNorm: true, RopeLayout.Neox);
-
-    /// <summary>No norm on queries and keys; GGUF files store RoPE in adjacent pairs.</summary>
-    public static readonly Architecture Llama = new("llama", QkNorm: false, RopeLayout.Norm);
-
-    public static readonly IReadOnlyList<Architecture> Known = [Qwen3, Llama];
-
-    /// <exception cref="InvalidDataException">No such architecture; the message lists the known ones.</exception>
-    public static Architecture Named(string name, string where) =>
-        Known.FirstOrDefault(a => a.Name == name) ?? throw new InvalidDataException(
-            $"{where}: architecture '{name}' is not supported; known are " +
-            $"{string.Join(", ", Known.Select(a => a.Name))}.");
-}
-
 /// <summary>The shape of a decoder, and its costs as arithmetic on that shape.</summary>
-public sealed record ModelConfig
+public sealed partial record ModelConfig
 {
+    private const int WholeHead = -1;
+
     public required Architecture Architecture { get; init; }
 
     /// <summary>V: entries of the vocabulary.</summary>
@@ -55,6 +37,38 @@ public sealed record ModelConfig
     public float RopeTheta { get; init; } = 10_000f;
 
     public float NormEpsilon { get; init; } = 1e-6f;
+
+    /// <summary>Elements of a head that RoPE turns, the first of them; the whole head unless a file says
+    /// less.</summary>
+    public int RotatedDim { get => field == WholeHead ? HeadDim : field; init; } = WholeHead;
+
+    public RopeScaling RopeScaling { get; init; } = RopeScaling.None;
+
+    /// <summary>Factor on attention scores; 0 means 1/√D.</summary>
+    public float AttentionScale { get => field == 0 ? 1f / MathF.Sqrt(HeadDim) : field; init; }
+
+    /// <summary>Bound c·tanh(x/c) on attention scores; 0 means none.</summary>
+    public float AttentionSoftcap { get; init; }
+
+    /// <summary>The same on the logits.</summary>
+    public float LogitSoftcap { get; init; }
+
+    /// <summary>Positions that a layer with a window sees.</summary>
+    public int Window { get; init; }
+
+    /// <summary>Experts of a mixture layer; 0 means none.</summary>
+    public int Experts { get; init; }
+
+    public int ExpertsUsed { get; init; }
+
+    /// <summary>Positions that layer l sees, its own among them; 0 means all.</summary>
+    public int WindowOf(int l) =>
+        Architecture.GlobalEvery > 0 && (l + 1) % Architecture.GlobalEvery != 0 ? Window : 0;
+
+    /// <summary>Whether queries and keys of layer l are turned by RoPE.</summary>
+    public bool Rotates(int l) =>
+        Architecture.Rope is not null && (Architecture.UnrotatedEvery == 0 || (l
+            + 1) % Architecture.UnrotatedEvery != 0);
 
     /// <summary>Elements of the matrices of one block.</summary>
     public long BlockMatrixParameters =>
@@ -91,17 +105,38 @@ public sealed record ModelConfig
         Require(Layers is > 0 and <= 1024, $"layers are {Layers}; the range is 1 to 1024");
         Require(Heads is > 0 and <= 1024, $"heads are {Heads}; the range is 1 to 1024");
         Require(HeadDim is > 0 and <= 1024, $"head dim is {HeadDim}; the range is 1 to 1024");
-        Require(HeadDim % 2 == 0, $"head dim is {HeadDim}; RoPE rotates pairs, so it must be even");
+        Require(RotatedDim >= 0 && RotatedDim <= HeadDim && RotatedDim % 2 == 0,
+            $"RoPE turns {RotatedDim} of {HeadDim} head dimensions; it turns pairs, so the number must be even");
         Require(KvHeads > 0 && Heads % KvHeads == 0, $"{Heads} heads cannot share {KvHeads} kv heads evenly");
         Require(FeedForward is > 1 and <= 1 << 18, $"feed-forward width is {FeedForward}; the range is 2 to {1 << 18}");
         Require(float.IsFinite(RopeTheta) && RopeTheta > 1, $"rope theta is {RopeTheta}; it must be above 1");
         Require(NormEpsilon is > 0 and < 1, $"norm epsilon is {NormEpsilon}; the range is 0 to 1");
+        Require(AttentionScale > 0 && float.IsFinite(AttentionScale), $"attention scale is {AttentionScale}");
+        Require(AttentionSoftcap >= 0 && float.IsFinite(AttentionSoftcap), $"attention softcap is {AttentionSoftcap}");
+        Require(LogitSoftcap >= 0 && float.IsFinite(LogitSoftcap), $"logit softcap is {LogitSoftcap}");
+        Require(Architecture.GlobalEvery == 0 || Window > 0, $"the sliding window is {Window}; it must be above 0");
+        Require(Experts is >= 0 and <= 1024, $"experts are {Experts}; the range is 0 to 1024");
+        Require(Experts == 0 || (ExpertsUsed > 0 && ExpertsUsed <= Experts),
+            $"{ExpertsUsed} of {Experts} experts are used");
+        RopeScaling.Check();
         return this;
+    }
 
-        static void Require(bool holds, string what)
-        {
-            if (!holds)
-                throw new ArgumentException($"Model configuration: {what}.");
-        }
+    /// <exception cref="ArgumentException">Out of range, or of a kind that is run but not trained.</exception>
+    public ModelConfig ValidatedForTraining()
+    {
+        Validated();
+        Require(Architecture.Trainable, $"architecture {Architecture.Name} runs but is not trained; " +
+            $"{string.Join(" and ", Architecture.Known.Where(a => a.Trainable).Select(a => a.Name))} are");
+        Require(RotatedDim == HeadDim && RopeScaling.Factor == 1 && RopeScaling.Magnitude == 1
+            && AttentionScale == 1f / MathF.Sqrt(HeadDim) && AttentionSoftcap + LogitSoftcap == 0 && Experts == 0,
+            "scaled or partial RoPE, other attention scales, softcaps and mixtures of experts run but are not trained");
+        return this;
+    }
+
+    private static void Require(bool holds, string what)
+    {
+        if (!holds)
+            throw new ArgumentException($"Model configuration: {what}.");
     }
 }

@@ -3,122 +3,81 @@ using Wisp.Compute;
 namespace Wisp.Model;
 
 /// <summary>
-/// A model as one GGUF file: configuration, tokenizer and weights. The weights are float32 in memory.
+/// A model as one GGUF file: configuration, tokenizer and weights.
 /// </summary>
 public sealed class ModelFile : IDisposable
 {
     /// <summary>Tensors with this prefix belong to a training checkpoint, not to the model.</summary>
     public const string CheckpointPrefix = "optimizer.";
 
-    private ModelFile(string path, ParameterMap map, Parameters weights, Tokenizer? tokenizer) =>
-        (Path, Map, Weights, Tokenizer) = (path, map, weights, tokenizer);
+    private readonly Gguf _gguf;
 
-    public string Path { get; }
+    private ModelFile(Gguf gguf, DecoderWeights weights, Tokenizer? tokenizer) =>
+        (_gguf, Weights, Tokenizer) = (gguf, weights, tokenizer);
 
-    public ParameterMap Map { get; }
+    public string Path => _gguf.Path;
 
-    public Parameters Weights { get; }
+    /// <summary>The file itself: metadata and tensors.</summary>
+    public Gguf Source => _gguf;
+
+    /// <summary>As stored, in the map of the file.</summary>
+    public DecoderWeights Weights { get; }
 
     /// <summary>The tokenizer of the file; null where the file has none.</summary>
     public Tokenizer? Tokenizer { get; }
 
-    public ModelConfig Config => Map.Config;
+    public ModelConfig Config => Weights.Config;
 
-    public void Dispose() => Weights.Dispose();
+    public void Dispose() => _gguf.Dispose();
 
     /// <exception cref="InvalidDataException">Damaged, of another architecture, or with tensors of another
     /// shape.</exception>
     public static ModelFile Open(string path)
     {
-        using var gguf = Gguf.Open(path);
-        var map = MapOf(gguf);
-        var tokenizer = ReadTokenizer(gguf);
-        if (tokenizer is not null && tokenizer.VocabularySize != map.Config.Vocabulary)
-            throw new InvalidDataException(
-                $"{path}: the tokenizer has {tokenizer.VocabularySize} tokens and the embedding " +
-                $"{map.Config.Vocabulary} rows.");
-        var tensors = Match(gguf, map); // before memory for all that the metadata claims is taken
-        var weights = new Parameters(map);
+        var gguf = Gguf.Open(path);
         try
         {
-            foreach (var (stored, tensor) in tensors)
-                gguf.ReadFloats(stored, weights.Of(tensor));
-            return new ModelFile(path, map, weights, tokenizer);
+            var weights = new DecoderWeightsReader(gguf, ModelConfig.Read(gguf)).Read();
+            var tokenizer = ReadTokenizer(gguf);
+            if (tokenizer is not null && tokenizer.VocabularySize != weights.Config.Vocabulary)
+                throw new InvalidDataException(
+                    $"{path}: the tokenizer has {tokenizer.VocabularySize} tokens and the embedding " +
+                    $"{weights.Config.Vocabulary} rows.");
+            return new ModelFile(gguf, weights, tokenizer);
         }
         catch
         {
-            weights.Dispose();
+            gguf.Dispose();
             throw;
         }
     }
 
-    private static ParameterMap MapOf(Gguf gguf)
+    /// <summary>A copy of all weights in float32, to be trained.</summary>
+    /// <exception cref="InvalidDataException">The model is of a kind that is not trained.</exception>
+    public Parameters ReadParameters()
     {
+        ParameterMap map;
         try
         {
-            return new ParameterMap(ReadConfig(gguf));
+            map = new ParameterMap(Config);
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"{gguf.Path}: {e.Message}", e);
+            throw new InvalidDataException($"{Path}: {e.Message}", e);
         }
-    }
 
-    /// <summary>The configuration that a file's metadata and tensors state.</summary>
-    public static ModelConfig ReadConfig(Gguf gguf)
-    {
-        var architecture = Architecture.Named(gguf.GetString("general.architecture"), gguf.Path);
-        var a = architecture.Name;
-        if (gguf.TryGetString($"{a}.rope.scaling.type", out var scaling) && scaling != "none")
-            throw new InvalidDataException($"{gguf.Path}: RoPE scaling '{scaling}' is not supported; only unscaled " +
-                "RoPE is.");
-        if (gguf.TryGetUInt($"{a}.expert_count", out var experts) && experts > 0)
-            throw new InvalidDataException($"{gguf.Path}: holds a mixture of {experts} experts; only dense models " +
-                "are supported.");
-
-        var embedding = gguf.Tensor("token_embd.weight");
-        if (embedding.Shape.Count != 2 || embedding.Shape[1] > int.MaxValue)
-            throw new InvalidDataException(
-                $"{gguf.Path}: tensor {embedding.Name} is ({string.Join(", ", embedding.Shape)}), expected a matrix.");
-        int heads = Int($"{a}.attention.head_count"), width = Int($"{a}.embedding_length");
-        var headDim =
-            gguf.Has($"{a}.attention.key_length") ? Int($"{a}.attention.key_length") : width / Math.Max(1, heads);
-        if (gguf.TryGetUInt($"{a}.attention.value_length", out var valueLength) && valueLength != headDim)
-            throw new InvalidDataException($"{gguf.Path}: heads of {headDim} keys and {valueLength} values are not " +
-                "supported.");
-        if (gguf.TryGetUInt($"{a}.rope.dimension_count", out var rotated) && rotated != headDim)
-            throw new InvalidDataException(
-                $"{gguf.Path}: rotates {rotated} of {headDim} head dimensions; only RoPE on the whole head is " +
-                "supported.");
+        var tensors = Match(_gguf, map); // before memory for all that the metadata claims is taken
+        var parameters = new Parameters(map);
         try
         {
-            return new ModelConfig
-            {
-                Architecture = architecture,
-                Vocabulary = (int)embedding.Shape[1],
-                Context = Int($"{a}.context_length"),
-                Width = width,
-                Layers = Int($"{a}.block_count"),
-                Heads = heads,
-                KvHeads = gguf.Has($"{a}.attention.head_count_kv") ? Int($"{a}.attention.head_count_kv") : heads,
-                HeadDim = headDim,
-                FeedForward = Int($"{a}.feed_forward_length"),
-                TiedHead = !gguf.TryTensor("output.weight", out _),
-                RopeTheta = gguf.TryGetFloat($"{a}.rope.freq_base", out var theta) ? theta : 10_000f,
-                NormEpsilon = gguf.GetFloat($"{a}.attention.layer_norm_rms_epsilon"),
-            }.Validated();
+            foreach (var (stored, tensor) in tensors)
+                _gguf.ReadFloats(stored, parameters.Of(tensor));
+            return parameters;
         }
-        catch (ArgumentException e)
+        catch
         {
-            throw new InvalidDataException($"{gguf.Path}: {e.Message}", e);
-        }
-
-        int Int(string key)
-        {
-            var value = gguf.GetUInt(key);
-            return value <= int.MaxValue
-                ? (int)value
-                : throw new InvalidDataException($"{gguf.Path}: {key} is {value}, which no model has.");
+            parameters.Dispose();
+            throw;
         }
     }
 
@@ -230,13 +189,26 @@ public sealed class ModelFile : IDisposable
                 .AddBool("tokenizer.ggml.add_bos_token", true);
     }
 
-    // llama.cpp's llama_ftype: what most of the tensors are.
+    // llama.cpp's llama_ftype: what most of the tensors are. The K types have names for mixtures too; these are the
+    // pure.
     private static uint FileType(DType type) => type switch
     {
         DType.F32 => 0,
         DType.F16 => 1,
+        DType.Q4_0 => 2,
+        DType.Q4_1 => 3,
         DType.Q8_0 => 7,
+        DType.Q5_0 => 8,
+        DType.Q5_1 => 9,
+        DType.Q2_K => 10,
+        DType.Q3_K => 11,
+        DType.Q4_K => 14,
+        DType.Q5_K => 16,
+        DType.Q6_K => 18,
+        DType.IQ4_NL => 25,
+        DType.IQ4_XS => 30,
         DType.BF16 => 32,
-        _ => throw new ArgumentException($"Models are written as F32, F16, BF16 or Q8_0, not {type.Name()}."),
+        _ => throw new ArgumentException(
+            $"Models are written as {DTypes.Names(DTypes.CanEncode)}, not {type.Name()}."),
     };
 }

@@ -37,7 +37,7 @@ public sealed class ParameterMap
 
     public ParameterMap(ModelConfig config)
     {
-        Config = config.Validated();
+        Config = config.ValidatedForTraining();
         if (config.Parameters > int.MaxValue - (1 << 20))
             throw new ArgumentException(
                 $"A model of {config.Parameters:n0} parameters is larger than the {int.MaxValue:n0} that fit one " +
@@ -104,6 +104,10 @@ public sealed class Parameters(ParameterMap map) : IDisposable
     public Span<float> Values => _values.Span;
 
     public Span<float> Of(ParameterTensor tensor) => _values.Slice(tensor.Offset, tensor.Length);
+
+    /// <summary>A view of one tensor; a vector is one row.</summary>
+    public WeightMatrix Matrix(ParameterTensor tensor) =>
+        WeightMatrix.Of(_values, tensor.Offset, tensor.Rows, tensor.Columns);
 
     public void Dispose() => _values.Dispose();
 

@@ -108,15 +108,15 @@ public sealed partial class Transformer
         // Attention: mid = x + Wo·mixed.
         Span<float> dMixed = cut.Take(n * H * D), dq = cut.Take(n * H * D), dk = cut.Take(n * K * D),
             dv = cut.Take(n * K * D);
-        Span<float> q = _acts.Of(Slot.Q, l, n * H * D), k = _acts.Keys(l, 0, n), v = _acts.Values(l, 0, n),
-            mixed = _acts.Of(Slot.Mixed, l, n * H * D),
+        Span<float> q = _acts.Of(Slot.Q, l, n * H * D), k = _acts.Of(Slot.K, l, n * K * D),
+            v = _acts.Of(Slot.V, l, n * K * D), mixed = _acts.Of(Slot.Mixed, l, n * H * D),
             input = _acts.Of(Slot.AttnInput, l, n * C);
         LinearBackward(dMixed, gradients, dx, mixed, weights, block.O, n, accumulate: false);
         Attention.Backward(
             _pool, dq, dk, dv, dMixed, mixed, _acts.Of(Slot.LogSumExp, l, n * H), q, k, v, batch.DocumentStarts,
             new AttentionShape(batch.B, batch.T, H, K, D));
-        Rope.Backward(_pool, dq, batch.Positions, _rope, H, _config.Architecture.Rope);
-        Rope.Backward(_pool, dk, batch.Positions, _rope, K, _config.Architecture.Rope);
+        Rope.Backward(_pool, dq, batch.Positions, _rope, H, _config.Architecture.Rope!.Value);
+        Rope.Backward(_pool, dk, batch.Positions, _rope, K, _config.Architecture.Rope!.Value);
         if (block.QNorm is { } qNorm && block.KNorm is { } kNorm)
         {
             Span<float> dRawQ = cut.Take(n * H * D), dRawK = cut.Take(n * K * D);

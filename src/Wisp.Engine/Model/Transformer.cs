@@ -4,8 +4,8 @@ using static Wisp.Model.Activations;
 namespace Wisp.Model;
 
 /// <summary>
-/// The decoder, forward and backward: what trains, what scores text, and what writes it token by token. Vaswani et al.
-/// 2017 with pre-norm RMSNorm, rotary positions, grouped queries and SwiGLU:
+/// The decoder in training, forward and backward; <see cref="Decoder"/> is the one that runs. Vaswani et al. 2017 with
+/// pre-norm RMSNorm, rotary positions, grouped queries and SwiGLU:
 ///   m = x + Wo·attention(rope(norm(Wq·n)), rope(norm(Wk·n)), Wv·n),  n = norm(x)
 ///   y = m + Wdown·(silu(Wgate·f) ⊙ Wup·f),                           f = norm(m)
 /// and logits = Whead·norm(x_L), of which only <see cref="LossRows"/> rows exist at a time.
@@ -32,12 +32,10 @@ public sealed partial class Transformer : IDisposable
 
     /// <param name="maxRows">The largest N = B·T of a batch.</param>
     /// <param name="train">Whether backward passes will be asked for: activations of all layers are then kept.</param>
-    /// <param name="cacheRows">Room for the keys and values of one sequence, where <see cref="Continue"/> is
-    /// used.</param>
-    public Transformer(ParameterMap map, WorkerPool pool, int maxRows, bool train, int cacheRows = 0)
+    public Transformer(ParameterMap map, WorkerPool pool, int maxRows, bool train)
     {
         (_map, _config, _pool, _maxRows) = (map, map.Config, pool, maxRows);
-        _acts = new Activations(_config, maxRows, Math.Max(maxRows, cacheRows), keep: train);
+        _acts = new Activations(_config, maxRows, keep: train);
         _rope = new RopeTable(_config.Context, _config.HeadDim, _config.RopeTheta);
         _final = new FloatBuffer(checked(maxRows * _config.Width));
         _finalScale = new FloatBuffer(maxRows);
@@ -59,21 +57,6 @@ public sealed partial class Transformer : IDisposable
         Gemm.Multiply(
             _pool, logits, _final.Slice(0, n * _config.Width), weights.Of(_map.Head), n, _config.Vocabulary,
             _config.Width, transposeA: false, transposeB: true, accumulate: false);
-    }
-
-    /// <summary>
-    /// The logits, (V), that follow one sequence's next tokens, given that the <paramref name="past"/> tokens before
-    /// them went through earlier calls: their keys and values are still in the cache.
-    /// </summary>
-    public ReadOnlySpan<float> Continue(
-        Parameters weights, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> positions, int past)
-    {
-        Forward(weights, new TokenBatch(1, tokens.Length, tokens, default, positions, default), past);
-        int C = _config.Width, V = _config.Vocabulary;
-        var logits = _logits.Slice(0, V);
-        MatVec.Multiply(
-            _pool, logits, weights.Of(_map.Head), _final.Slice((tokens.Length - 1) * C, C), V, C, accumulate: false);
-        return logits;
     }
 
     /// <summary>The summed negative log-likelihood of all counted targets, in nats.</summary>
@@ -104,12 +87,11 @@ public sealed partial class Transformer : IDisposable
     }
 
     /// <summary>From tokens to the normed last residual stream in _final, (N, C).</summary>
-    private void Forward(Parameters weights, in TokenBatch batch, int past = 0)
+    private void Forward(Parameters weights, in TokenBatch batch)
     {
-        if (batch.Rows > _maxRows || past + batch.T > _config.Context)
+        if (batch.Rows > _maxRows || batch.T > _config.Context)
             throw new ArgumentException(
-                $"A batch of {batch.B} x {batch.T} after {past} tokens does not fit {_maxRows} rows and a context of " +
-                $"{_config.Context}.");
+                $"A batch of {batch.B} x {batch.T} does not fit {_maxRows} rows and a context of {_config.Context}.");
         foreach (var token in batch.Tokens)
             if ((uint)token >= (uint)_config.Vocabulary)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {_config.Vocabulary}.");
@@ -117,20 +99,21 @@ public sealed partial class Transformer : IDisposable
         int n = batch.Rows, C = _config.Width;
         Embedding.Forward(_pool, _acts.X(0, n * C), weights.Of(_map.Embedding), batch.Tokens, C);
         for (var l = 0; l < _config.Layers; l++)
-            Layer(weights, batch, past, l);
+            Layer(weights, batch, l);
         RmsNorm.Forward(
             _pool, _final.Slice(0, n * C), _finalScale.Slice(0, n), _acts.X(_config.Layers, n * C),
             weights.Of(_map.OutputNorm), C, _config.NormEpsilon);
     }
 
-    private void Layer(Parameters weights, in TokenBatch batch, int past, int l)
+    private void Layer(Parameters weights, in TokenBatch batch, int l)
     {
         var block = _map.Blocks[l];
         int n = batch.Rows, C = _config.Width, F = _config.FeedForward, H = _config.Heads, K = _config.KvHeads,
             D = _config.HeadDim;
         var eps = _config.NormEpsilon;
         Span<float> x = _acts.X(l, n * C), y = _acts.X(l + 1, n * C), mid = _acts.Of(Slot.Mid, l, n * C);
-        Span<float> q = _acts.Of(Slot.Q, l, n * H * D), k = _acts.Keys(l, past, n), v = _acts.Values(l, past, n),
+        Span<float> q = _acts.Of(Slot.Q, l, n * H * D), k = _acts.Of(Slot.K, l, n * K * D), v = _acts.Of(Slot.V, l,
+            n * K * D),
             mixed = _acts.Of(Slot.Mixed, l, n * H * D);
 
         var input = _acts.Of(Slot.AttnInput, l, n * C);
@@ -150,12 +133,11 @@ public sealed partial class Transformer : IDisposable
         }
 
         Linear(v, input, weights, block.V, n);
-        Rope.Forward(_pool, q, batch.Positions, _rope, H, _config.Architecture.Rope);
-        Rope.Forward(_pool, k, batch.Positions, _rope, K, _config.Architecture.Rope);
+        Rope.Forward(_pool, q, batch.Positions, _rope, H, _config.Architecture.Rope!.Value);
+        Rope.Forward(_pool, k, batch.Positions, _rope, K, _config.Architecture.Rope!.Value);
         Attention.Forward(
-            _pool, mixed, _acts.Of(Slot.LogSumExp, l, n * H), q, _acts.Keys(l, 0, past + n),
-            _acts.Values(l, 0, past + n),
-            batch.DocumentStarts, new AttentionShape(batch.B, batch.T, past + batch.T, H, K, D));
+            _pool, mixed, _acts.Of(Slot.LogSumExp, l, n * H), q, k, v, batch.DocumentStarts,
+            new AttentionShape(batch.B, batch.T, H, K, D));
         VectorOps.Copy(_pool, mid, x);
         Linear(mid, mixed, weights, block.O, n, accumulate: true);
 
@@ -172,11 +154,8 @@ public sealed partial class Transformer : IDisposable
     private void Linear(
         Span<float> y, ReadOnlySpan<float> x, Parameters weights, ParameterTensor w, int n, bool accumulate = false)
     {
-        if (n == 1)
-            MatVec.Multiply(_pool, y, weights.Of(w), x, w.Rows, w.Columns, accumulate);
-        else
-            Gemm.Multiply(
-                _pool, y, x, weights.Of(w), n, w.Rows, w.Columns, transposeA: false, transposeB: true, accumulate);
+        Gemm.Multiply(
+            _pool, y, x, weights.Of(w), n, w.Rows, w.Columns, transposeA: false, transposeB: true, accumulate);
     }
 
     public void Dispose()

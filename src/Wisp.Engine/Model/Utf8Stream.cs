@@ -8,7 +8,7 @@ namespace Wisp.Model;
 /// </summary>
 public sealed class Utf8Stream
 {
-    private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
+    private readonly System.Text.Decoder _decoder = Encoding.UTF8.GetDecoder();
 
     /// <summary>The characters that are whole after these bytes, often none.</summary>
     public string Push(ReadOnlySpan<byte> bytes) => Read(bytes, flush: false);

@@ -17,19 +17,28 @@ public sealed class Session : IDisposable
     // Rows of one prefill pass: tall enough for full speed of the products, small enough to stay in the caches.
     private const int Chunk = 128;
 
-    private readonly Parameters _weights;
-    private readonly Transformer _transformer;
+    private readonly Decoder _decoder;
+    private readonly KvStore _store;
+    private readonly int[] _blocks; // all blocks of the store, in order: the one sequence owns them
+    private readonly FloatBuffer _logits;
     private readonly List<int> _tokens = []; // what the cache holds
 
     /// <param name="context">Tokens the cache holds; 0 means the context the model was trained for.</param>
-    public Session(Parameters weights, WorkerPool pool, int context = 0)
+    public Session(DecoderWeights weights, WorkerPool pool, int context = 0)
     {
-        var trained = weights.Map.Config.Context;
+        var config = weights.Config;
         ArgumentOutOfRangeException.ThrowIfNegative(context);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(context, trained);
-        Context = context == 0 ? trained : context;
-        _weights = weights;
-        _transformer = new Transformer(weights.Map, pool, Math.Min(Chunk, Context), train: false, Context);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(context, config.Context);
+        Context = context == 0 ? config.Context : context;
+        _blocks = [.. Enumerable.Range(0, (Context + KvStore.BlockTokens - 1) / KvStore.BlockTokens)];
+        var bytes = _blocks.Length * KvStore.BytesPerBlock(config.Layers, config.KvHeads, config.HeadDim);
+        if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
+            throw new ArgumentException(
+                $"The keys and values of {Context} tokens need {bytes:n0} bytes; this machine has " +
+                $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes:n0}. Use a shorter context.");
+        _store = new KvStore(_blocks.Length, config.Layers, config.KvHeads, config.HeadDim);
+        _decoder = new Decoder(weights, pool, Math.Min(Chunk, Context), Context);
+        _logits = new FloatBuffer(config.Vocabulary);
     }
 
     public int Context { get; }
@@ -42,10 +51,15 @@ public sealed class Session : IDisposable
         var tooMany = (long)_tokens.Count + tokens.Length - Context;
         if (tooMany > 0)
             tokens = Slide(tokens, tooMany);
-        ReadOnlySpan<float> logits = default;
-        for (; !tokens.IsEmpty; tokens = tokens[Math.Min(tokens.Length, Chunk)..])
-            logits = Forward(tokens[..Math.Min(tokens.Length, Chunk)]);
-        return logits;
+        var last = 0;
+        for (; !tokens.IsEmpty; tokens = tokens[last..])
+        {
+            last = Math.Min(tokens.Length, Chunk);
+            Forward(tokens[..last]);
+        }
+
+        _decoder.Logits(_logits.Span, last - 1);
+        return _logits.Span;
     }
 
     // Positions of what is kept begin at 0 again, where the model was trained; its keys are turned to other angles by
@@ -58,18 +72,38 @@ public sealed class Session : IDisposable
         return all[(int)((tooMany + step - 1) / step * step)..];
     }
 
-    private ReadOnlySpan<float> Forward(scoped ReadOnlySpan<int> tokens)
+    /// <summary>
+    /// Feeds tokens, which must fit the rest of the context, and fills logits, (N, V), with what follows each of them.
+    /// </summary>
+    public void FeedEvery(ReadOnlySpan<int> tokens, Span<float> logits)
     {
-        Span<int> positions = stackalloc int[tokens.Length];
-        for (var i = 0; i < positions.Length; i++)
-            positions[i] = _tokens.Count + i;
-        var logits = _transformer.Continue(_weights, tokens, positions, _tokens.Count);
+        var V = _decoder.Config.Vocabulary;
+        if (tokens.Length > Context - _tokens.Count)
+            throw new ArgumentException(
+                $"{tokens.Length} tokens after {_tokens.Count} do not fit a context of {Context}.", nameof(tokens));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, (long)tokens.Length * V, nameof(logits));
+        for (var at = 0; at < tokens.Length; at += Chunk)
+        {
+            var n = Math.Min(tokens.Length - at, Chunk);
+            Forward(tokens.Slice(at, n));
+            _decoder.Logits(logits.Slice(at * V, n * V), 0, n);
+        }
+    }
+
+    private void Forward(scoped ReadOnlySpan<int> tokens)
+    {
+        var used = (_tokens.Count + tokens.Length + KvStore.BlockTokens - 1) / KvStore.BlockTokens;
+        _decoder.Forward(tokens, [new DecoderRun(_tokens.Count, tokens.Length, _blocks.AsMemory(0, used))], _store);
         _tokens.AddRange(tokens);
-        return logits;
     }
 
     /// <summary>Forgets everything: the next token begins a new sequence.</summary>
     public void Clear() => _tokens.Clear();
 
-    public void Dispose() => _transformer.Dispose();
+    public void Dispose()
+    {
+        _decoder.Dispose();
+        _store.Dispose();
+        _logits.Dispose();
+    }
 }

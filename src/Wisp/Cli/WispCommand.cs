@@ -16,6 +16,7 @@ internal static class WispCommand
             InspectCommand.Create(),
             ConvertCommand.Create(),
             QuantizeCommand.Create(),
+            PerplexityCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),

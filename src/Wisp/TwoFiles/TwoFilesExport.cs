@@ -90,8 +90,9 @@ internal static partial class TwoFilesExport
         {
             if (!KnownTensor().IsMatch(tensor.Name) || tensor.Shape.Count is not (1 or 2))
                 throw Unfit($"run.cs has no use for its tensor {tensor.Name} of {tensor.Shape.Count} dimensions");
-            if (!tensor.DType.CanConvert())
-                throw Unfit($"{tensor.Name} is {tensor.DType.Name()}; F32, F16, BF16 and Q8_0 can be converted");
+            if (!tensor.DType.CanDecode())
+                throw Unfit(
+                    $"{tensor.Name} is {tensor.DType.Name()}; {DTypes.Names(DTypes.CanDecode)} can be converted");
         }
 
         InvalidDataException Unfit(string why) =>

@@ -44,6 +44,15 @@ internal sealed class GoldenFile
     /// <summary>A path below the shared folder, or the running test is skipped with the reason.</summary>
     public static string PathOrSkip(string relativePath)
     {
+        if (PathOrNull(relativePath) is { } path)
+            return path;
+        Assert.Skip($"shared/{relativePath} is not beside this checkout");
+        throw new InvalidOperationException("unreachable: Skip throws");
+    }
+
+    /// <summary>A path below the shared folder, or null where it is missing.</summary>
+    public static string? PathOrNull(string relativePath)
+    {
         for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
             var path = Path.Combine(at.FullName, "shared", relativePath);
@@ -51,8 +60,7 @@ internal sealed class GoldenFile
                 return path;
         }
 
-        Assert.Skip($"shared/{relativePath} is not beside this checkout");
-        throw new InvalidOperationException("unreachable: Skip throws");
+        return null;
     }
 
     public IEnumerable<string> Names => _tensors.Keys;

@@ -16,11 +16,8 @@ public sealed class LlamaCppGoldenTests : IDisposable
 {
     private const double Tolerance = 1e-4;
 
-    private static readonly string[] s_compared =
-    [
-        "llama-gqa", "llama-tied-spm", "mistral-sliding", "qwen3", "qwen3-tied", "llama-f16", "llama-bf16",
-            "llama-q8_0",
-    ];
+    // ggml evaluates GELU through a table of float16, so llama.cpp is that far from itself: the README's bound.
+    private const double GeluTolerance = 2e-2;
 
     private readonly TempFolder _folder = new();
     private readonly WorkerPool _pool = new(2);
@@ -31,31 +28,22 @@ public sealed class LlamaCppGoldenTests : IDisposable
         _folder.Dispose();
     }
 
-    [Fact]
-    public void Every_golden_model_is_compared_or_refused_for_its_reason()
+    public static TheoryData<string> Names() => GoldenFile.PathOrNull("golden/llamacpp/models/index.json") is null
+        ? ["every golden model"]
+        : [.. Index().RootElement.EnumerateArray().Select(m => m.GetProperty("name").GetString()!)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Logits_and_greedy_tokens_are_those_of_llama_cpp(string name)
     {
         using var index = Index();
-        var compared = new List<string>();
-        foreach (var entry in index.RootElement.EnumerateArray())
-        {
-            var name = entry.GetProperty("name").GetString()!;
-            var path = WithoutForeignTokenizer(name);
-            if (Reason(entry) is { } reason)
-            {
-                var message = Assert.Throws<InvalidDataException>(() => ModelFile.Open(path).Dispose()).Message;
-                Assert.True(message.StartsWith(path + ": ") && message.Contains(reason), $"{name}: {message}");
-                continue;
-            }
-
-            using var model = ModelFile.Open(path);
-            var golden = GoldenFile.Open($"llamacpp/models/{name}.golden.safetensors");
-            var exact = entry.GetProperty("weights").GetString() == "F32";
-            Prefill(name, model, golden, exact);
-            Decode(name, model, golden, exact);
-            compared.Add(name);
-        }
-
-        Assert.Equal(s_compared.Order(), compared.Order());
+        var entry = index.RootElement.EnumerateArray().Single(m => m.GetProperty("name").GetString() == name);
+        using var model = ModelFile.Open(WithoutForeignTokenizer(name));
+        var golden = GoldenFile.Open($"llamacpp/models/{name}.golden.safetensors");
+        var peer = entry.GetProperty("activation").GetString() == "gelu" ? GeluTolerance : Tolerance;
+        var exact = entry.GetProperty("weights").GetString() == "F32";
+        Prefill(name, model, golden, exact, peer);
+        Decode(name, model, golden, exact, peer);
     }
 
     [Theory]
@@ -89,18 +77,17 @@ public sealed class LlamaCppGoldenTests : IDisposable
         Assert.Equal(expected.Take(sure), actual.Take(sure));
     }
 
-    private void Prefill(string name, ModelFile model, GoldenFile golden, bool exact)
+    private void Prefill(string name, ModelFile model, GoldenFile golden, bool exact, double peer)
     {
         var tokens = golden.Ints("prompt_tokens");
         var V = model.Config.Vocabulary;
-        using var transformer = new Transformer(model.Map, _pool, tokens.Length, train: false);
+        using var session = new Session(model.Weights, _pool, Math.Min(256, model.Config.Context));
         var logits = new float[tokens.Length * V];
-        transformer.Logits(model.Weights, TinyModel.Batch(1, tokens.Length, tokens, []), logits);
+        session.FeedEvery(tokens, logits);
         Near(golden.Floats("exact_prefill_logits"), logits, $"{name} prefill against the float64 reference");
         var twin = golden.Floats(exact ? "prefill_logits" : "f32twin_prefill_logits");
-        Near(twin, logits, $"{name} prefill against llama.cpp");
+        Near(twin, logits, $"{name} prefill against llama.cpp", peer);
 
-        using var session = new Session(model.Weights, _pool);
         foreach (var chunk in (int[])[1, 5, tokens.Length])
         {
             session.Clear();
@@ -108,7 +95,7 @@ public sealed class LlamaCppGoldenTests : IDisposable
             {
                 var end = Math.Min(at + chunk, tokens.Length);
                 Near(twin.AsSpan((end - 1) * V, V), session.Feed(tokens.AsSpan(at..end)),
-                    $"{name} at {end - 1}, {chunk} tokens at a time");
+                    $"{name} at {end - 1}, {chunk} tokens at a time", peer);
             }
         }
 
@@ -123,15 +110,15 @@ public sealed class LlamaCppGoldenTests : IDisposable
                 $"{name} at position {longTokens.Length - 4 + i}");
     }
 
-    private void Decode(string name, ModelFile model, GoldenFile golden, bool exact)
+    private void Decode(string name, ModelFile model, GoldenFile golden, bool exact, double peer)
     {
         var V = model.Config.Vocabulary;
-        using var session = new Session(model.Weights, _pool);
+        using var session = new Session(model.Weights, _pool, Math.Min(256, model.Config.Context));
         var expected = golden.Ints("greedy_tokens");
 
         // Rounded weights: llama.cpp rounds activations too, and the README vouches for nine tokens.
-        var count = exact ? golden.Floats("greedy_margins").TakeWhile(m => m > 2 * Tolerance).Count() : 9;
-        Assert.Equal(exact ? expected.Length : 9, count);
+        var count = exact ? golden.Floats("greedy_margins").TakeWhile(m => m > 2 * peer).Count() : 9;
+        Assert.Equal(exact ? expected.Length : 9, count); // no margin of these goldens is a near tie
         var sampler = new Sampler(Sampling.Greedy, seed: 1, V);
         var actual = Generation.Tokens(session, sampler, golden.Ints("prompt_tokens"), count, endOfText: -1);
         Assert.Equal(expected.Take(count), actual);
@@ -144,28 +131,8 @@ public sealed class LlamaCppGoldenTests : IDisposable
         {
             var found = session.Feed(expected.AsSpan(i, 1));
             Near(logits.AsSpan(i * V, V), found, $"{name} decoding step {i} against the float64 reference");
-            Near(twin.AsSpan(i * V, V), found, $"{name} decoding step {i} against llama.cpp");
+            Near(twin.AsSpan(i * V, V), found, $"{name} decoding step {i} against llama.cpp", peer);
         }
-    }
-
-    private static string? Reason(JsonElement entry)
-    {
-        var name = entry.GetProperty("name").GetString()!;
-        var arch = entry.GetProperty("arch").GetString()!;
-        if (arch is not ("llama" or "qwen3"))
-            return $"architecture '{arch}' is not supported";
-        string[] supported = ["F32", "F16", "BF16", "Q8_0"];
-        if (entry.GetProperty("tensor_types").EnumerateArray().Any(t => !supported.Contains(t.GetString())))
-            return "which cannot be computed with";
-        return name switch
-        {
-            "llama-bias-headdim" => ".bias, which llama does not use here",
-            "llama3-ropefreqs" => "holds tensor rope_freqs.weight",
-            "llama-rope-linear" => "RoPE scaling 'linear' is not supported",
-            "llama-rope-yarn" => "RoPE scaling 'yarn' is not supported",
-            "llama-moe-mixtral" => "a mixture of 4 experts",
-            _ => null,
-        };
     }
 
     // Most of the llama models carry a SentencePiece vocabulary, for which alone they would be refused.
@@ -173,12 +140,6 @@ public sealed class LlamaCppGoldenTests : IDisposable
     {
         var path = GoldenFile.PathOrSkip($"golden/llamacpp/models/{name}.gguf");
         using var gguf = Gguf.Open(path);
-        if (gguf.GetString("tokenizer.ggml.model") == "gpt2")
-            return path;
-        if (gguf.GetString("general.architecture") is "llama" or "qwen3" && !gguf.Has("llama.expert_count")
-            && !gguf.Has("llama.rope.scaling.type"))
-            Assert.Contains("tokenizer 'llama' is not supported",
-                Assert.Throws<InvalidDataException>(() => ModelFile.Open(path).Dispose()).Message);
         var writer = new GgufWriter();
         foreach (var (key, _) in gguf.Metadata.Where(pair => !pair.Key.StartsWith("tokenizer.")))
             writer.AddCopy(gguf, key);
@@ -188,11 +149,12 @@ public sealed class LlamaCppGoldenTests : IDisposable
         return _folder[$"{name}.gguf"];
     }
 
-    private static void Near(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, string what)
+    private static void Near(
+        ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, string what, double tolerance = Tolerance)
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var i = 0; i < expected.Length; i++)
-            if (!(Math.Abs(expected[i] - actual[i]) <= Tolerance))
+            if (!(Math.Abs(expected[i] - actual[i]) <= tolerance))
                 Assert.Fail($"{what}: logit {i} is {actual[i]}, expected {expected[i]}");
     }
 

@@ -52,7 +52,7 @@ public class ModelConfigTests
         Fault(s_config with { Width = -1 }, "width is -1");
         Fault(s_config with { Layers = 1025 }, "layers are 1025");
         Fault(s_config with { Heads = 0 }, "heads are 0");
-        Fault(s_config with { HeadDim = 63 }, "head dim is 63; RoPE rotates pairs");
+        Fault(s_config with { HeadDim = 63 }, "RoPE turns 63 of 63 head dimensions; it turns pairs");
         Fault(s_config with { KvHeads = 4 }, "6 heads cannot share 4 kv heads");
         Fault(s_config with { KvHeads = 0 }, "6 heads cannot share 0 kv heads");
         Fault(s_config with { KvHeads = 12 }, "6 heads cannot share 12 kv heads");
@@ -66,7 +66,24 @@ public class ModelConfigTests
     [Fact]
     public void An_unknown_architecture_lists_the_known_ones()
     {
-        var message = Assert.Throws<InvalidDataException>(() => Architecture.Named("gpt2", "x.gguf")).Message;
-        Assert.Equal("x.gguf: architecture 'gpt2' is not supported; known are qwen3, llama.", message);
+        var message = Assert.Throws<InvalidDataException>(() => Architecture.Named("mamba", "x.gguf")).Message;
+        Assert.Equal("x.gguf: architecture 'mamba' is not supported; known are llama, qwen3, qwen2, qwen3moe, gemma, " +
+            "gemma2, gemma3, phi3, gpt2, starcoder2, olmo2, stablelm, smollm3.", message);
+    }
+
+    [Fact]
+    public void What_only_runs_is_refused_for_training()
+    {
+        static void Fault(ModelConfig config, string what)
+        {
+            config.Validated();
+            Assert.StartsWith($"Model configuration: {what}",
+                Assert.Throws<ArgumentException>(() => config.ValidatedForTraining()).Message);
+        }
+
+        Fault(s_config with { Architecture = Architecture.Named("gpt2", "test") }, "architecture gpt2 runs but");
+        Fault(s_config with { RotatedDim = 2 }, "scaled or partial RoPE");
+        Fault(s_config with { LogitSoftcap = 30 }, "scaled or partial RoPE");
+        Fault(s_config with { Experts = 4, ExpertsUsed = 2 }, "scaled or partial RoPE");
     }
 }

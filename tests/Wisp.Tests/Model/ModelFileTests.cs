@@ -24,11 +24,12 @@ public sealed class ModelFileTests : IDisposable
             using var model = ModelFile.Open(path);
             Assert.Equal(config, model.Config);
             Assert.Equal(tokenizer.Tokens, model.Tokenizer!.Tokens);
+            using var read = model.ReadParameters();
             Assert.Equal((tokenizer.Pre, tokenizer.EndOfText), (model.Tokenizer.Pre, model.Tokenizer.EndOfText));
             foreach (var tensor in weights.Map.All)
                 Assert.True(
                     Rounded(weights.Of(tensor), tensor.IsMatrix ? type : DType.F32)
-                        .SequenceEqual(model.Weights.Of(tensor)), $"{tensor.Name} as {type}");
+                        .SequenceEqual(read.Of(tensor)), $"{tensor.Name} as {type}");
         }
     }
 
@@ -51,10 +52,11 @@ public sealed class ModelFileTests : IDisposable
                 Assert.Equal(tensor.Name.EndsWith("ffn_down.weight") ? DType.Q8_0 : DType.F32, tensor.DType);
         using var model = ModelFile.Open(_folder["m.gguf"]);
         Assert.Null(model.Tokenizer);
+        using var read = model.ReadParameters();
         foreach (var tensor in weights.Map.All)
             Assert.True(
                 Rounded(weights.Of(tensor), tensor.Name.EndsWith("ffn_down.weight") ? DType.Q8_0 : DType.F32)
-                    .SequenceEqual(model.Weights.Of(tensor)), tensor.Name);
+                    .SequenceEqual(read.Of(tensor)), tensor.Name);
     }
 
     [Fact]
@@ -74,7 +76,7 @@ public sealed class ModelFileTests : IDisposable
     public void A_type_that_models_do_not_have_is_refused()
     {
         using var weights = TinyModel.Weights(TinyModel.Config(Architecture.Llama));
-        Assert.Throws<ArgumentException>(() => ModelFile.Writer(weights, null, DType.Q4_K, "x"));
+        Assert.Throws<ArgumentException>(() => ModelFile.Writer(weights, null, DType.IQ2_S, "x"));
     }
 
     [Fact]
@@ -88,10 +90,11 @@ public sealed class ModelFileTests : IDisposable
             Assert.Contains(expected, message);
         }
 
-        Fault("tensor output_norm.weight is missing (1 in all)", _ => { }, "output_norm.weight");
+        Fault("tensor output_norm.weight is missing", _ => { }, "output_norm.weight");
         Fault("tensor token_embd.weight is missing", _ => { }, "token_embd.weight");
-        Fault("holds tensor blk.0.attn_q.bias",
-            w => w.AddTensor("blk.0.attn_q.bias", [128], DType.F32, new float[128]));
+        Fault("holds tensor blk.0.attn_q.scale",
+            w => w.AddTensor("blk.0.attn_q.scale", [1], DType.F32, new float[1]));
+        Fault("tensor blk.0.attn_q.bias is (64), expected (128)", w => Add(w, "blk.0.attn_q.bias", 64));
         Fault("holds tensor blk.2.ffn_up.weight", w => Add(w, "blk.2.ffn_up.weight", 64, 96));
         Fault("blk.1.ffn_down.weight is (64, 96), expected (96, 64)",
             w => Add(w, "blk.1.ffn_down.weight", 64, 96), "blk.1.ffn_down.weight");
@@ -102,15 +105,24 @@ public sealed class ModelFileTests : IDisposable
         Fault("token_embd.weight is (17984), expected a matrix",
             w => Add(w, "token_embd.weight", 64 * 281), "token_embd.weight");
         Fault("the tokenizer has 281 tokens and the embedding 300 rows",
-            w => Add(w, "token_embd.weight", 64, 300), "token_embd.weight");
-        Fault("architecture 'mamba' is not supported; known are qwen3, llama",
+            w =>
+            {
+                Add(w, "token_embd.weight", 64, 300);
+                Add(w, "output.weight", 64, 300);
+            }, "token_embd.weight", "output.weight");
+        Fault("architecture 'mamba' is not supported; known are llama, qwen3, qwen2",
             w => w.AddString("general.architecture", "mamba"), "general.architecture");
-        Fault("RoPE scaling 'linear' is not supported", w => w.AddString("qwen3.rope.scaling.type", "linear"));
-        Fault("a mixture of 8 experts", w => w.AddUInt("qwen3.expert_count", 8));
+        Fault("RoPE scaling 'su'", w => w.AddString("qwen3.rope.scaling.type", "su"));
+        Fault("RoPE cannot be scaled by", w => w.AddFloat("qwen3.rope.scaling.factor", -2));
+        Fault("key qwen3.expert_used_count is missing", w => w.AddUInt("qwen3.expert_count", 8));
+        Fault("9 of 8 experts", w => w.AddUInt("qwen3.expert_count", 8).AddUInt("qwen3.expert_used_count", 9));
+        Fault("tensor blk.0.ffn_gate_inp.weight is missing",
+            w => w.AddUInt("qwen3.expert_count", 8).AddUInt("qwen3.expert_used_count", 2));
+        Fault("expert gating function 2", w => w.AddUInt("qwen3.expert_gating_func", 2));
         Fault("heads of 32 keys and 16 values",
             w => w.AddUInt("qwen3.attention.value_length", 16), "qwen3.attention.value_length");
-        Fault("rotates 16 of 32 head dimensions",
-            w => w.AddUInt("qwen3.rope.dimension_count", 16), "qwen3.rope.dimension_count");
+        Fault("RoPE turns 15 of 32 head dimensions",
+            w => w.AddUInt("qwen3.rope.dimension_count", 15), "qwen3.rope.dimension_count");
         Fault("tokenizer 'llama' is not supported",
             w => w.AddString("tokenizer.ggml.model", "llama"), "tokenizer.ggml.model");
         Fault("key qwen3.block_count is missing", _ => { }, "qwen3.block_count");
@@ -123,13 +135,22 @@ public sealed class ModelFileTests : IDisposable
         Fault("norm epsilon is NaN", w => w.AddFloat("qwen3.attention.layer_norm_rms_epsilon", float.NaN),
             "qwen3.attention.layer_norm_rms_epsilon");
 
-        // More parameters than an array holds, and then as many as it does: nothing is allocated for either claim.
-        Fault("larger than the 2,147,483,647 that fit one array", w => w
+        // More weights than memory holds are claimed: nothing is allocated for the claim.
+        Fault("blk.0.ffn_down.weight is (96, 64), expected (262144, 64)", w => w
             .AddUInt("qwen3.block_count", 1024).AddUInt("qwen3.feed_forward_length", 1 << 18),
             "qwen3.block_count", "qwen3.feed_forward_length");
-        Fault("blk.0.ffn_gate.weight is (64, 96), expected (64, 100000)", w => w
-            .AddUInt("qwen3.block_count", 100).AddUInt("qwen3.feed_forward_length", 100_000),
-            "qwen3.block_count", "qwen3.feed_forward_length");
+    }
+
+    [Fact]
+    public void What_is_only_run_is_not_trained()
+    {
+        using var scaled = ModelFile.Open(Damaged(w => w.AddFloat("qwen3.rope.scaling.factor", 2)));
+        Assert.Equal(2, scaled.Config.RopeScaling.Factor);
+        Assert.Contains("are not trained",
+            Assert.Throws<InvalidDataException>(() => scaled.ReadParameters().Dispose()).Message);
+        using var biased = ModelFile.Open(Damaged(w => Add(w, "blk.0.attn_q.bias", 128)));
+        Assert.Contains("holds tensor blk.0.attn_q.bias",
+            Assert.Throws<InvalidDataException>(() => biased.ReadParameters().Dispose()).Message);
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public sealed class GenerationTests : IDisposable
     private readonly Parameters _weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3));
     private readonly Session _session;
 
-    public GenerationTests() => _session = new Session(_weights, _pool);
+    public GenerationTests() => _session = new Session(DecoderWeights.Of(_weights), _pool);
 
     public void Dispose()
     {

@@ -16,7 +16,8 @@ public class SessionSlidingTests
         using var pool = new WorkerPool(1);
         using var weights = Weights();
         int[] tokens = [.. Enumerable.Range(0, count).Select(i => i * 7 % 30)];
-        using Session oneByOne = new(weights, pool), atOnce = new(weights, pool), window = new(weights, pool);
+        var view = DecoderWeights.Of(weights);
+        using Session oneByOne = new(view, pool), atOnce = new(view, pool), window = new(view, pool);
 
         float[] slid = [];
         foreach (var token in tokens)
@@ -29,7 +30,7 @@ public class SessionSlidingTests
         Check.Close(seen, whole, 1e-5);
         if (firstSeen + 1 < count)
         {
-            using var other = new Session(weights, pool);
+            using var other = new Session(DecoderWeights.Of(weights), pool);
             float[] shorter = [.. other.Feed(tokens.AsSpan(firstSeen + 1))];
             Assert.Contains(Enumerable.Range(0, seen.Length), i => Math.Abs(seen[i] - shorter[i]) > 1e-2);
         }
@@ -40,7 +41,8 @@ public class SessionSlidingTests
     {
         using var pool = new WorkerPool(1);
         using var weights = Weights();
-        using Session session = new(weights, pool, context: 1), fresh = new(weights, pool);
+        var view = DecoderWeights.Of(weights);
+        using Session session = new(view, pool, context: 1), fresh = new(view, pool);
         session.Feed([1, 2, 3]);
         float[] last = [.. session.Feed([4])];
         Check.Close(fresh.Feed([4]), last, 1e-6);

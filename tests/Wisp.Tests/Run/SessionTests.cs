@@ -24,7 +24,7 @@ public sealed class SessionTests : IDisposable
         using var weights = TinyModel.Weights(config, seed);
         var tokens = TinyModel.Tokens(300, config.Vocabulary, seed);
         var expected = Logits(weights, tokens);
-        using var session = new Session(weights, _pool);
+        using var session = new Session(DecoderWeights.Of(weights), _pool);
         Assert.Equal(300, session.Context);
         var random = new Random(seed);
         for (var at = 0; at < tokens.Length;)
@@ -41,7 +41,7 @@ public sealed class SessionTests : IDisposable
     {
         using var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3, context: 300));
         var tokens = TinyModel.Tokens(257, 281, seed: 4);
-        using var session = new Session(weights, _pool);
+        using var session = new Session(DecoderWeights.Of(weights), _pool);
         Check.Close(Row(Logits(weights, tokens), 256), session.Feed(tokens), Rtol);
     }
 
@@ -51,8 +51,8 @@ public sealed class SessionTests : IDisposable
     {
         using var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3));
         var tokens = TinyModel.Tokens(3 * context + 1, 281, seed: 5);
-        using var session = new Session(weights, _pool, context);
-        using var fresh = new Session(weights, _pool, context);
+        using var session = new Session(DecoderWeights.Of(weights), _pool, context);
+        using var fresh = new Session(DecoderWeights.Of(weights), _pool, context);
         var kept = new List<int>();
         foreach (var token in tokens)
         {
@@ -74,7 +74,8 @@ public sealed class SessionTests : IDisposable
     {
         using var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3));
         var tokens = TinyModel.Tokens(75, 281, seed: 6);
-        using Session whole = new(weights, _pool, 16), single = new(weights, _pool, 16);
+        var view = DecoderWeights.Of(weights);
+        using Session whole = new(view, _pool, 16), single = new(view, _pool, 16);
         var actual = whole.Feed(tokens);
         ReadOnlySpan<float> expected = default;
         foreach (var token in tokens)
@@ -86,7 +87,8 @@ public sealed class SessionTests : IDisposable
     public void A_cleared_session_is_a_new_one()
     {
         using var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3));
-        using Session used = new(weights, _pool), fresh = new(weights, _pool);
+        var view = DecoderWeights.Of(weights);
+        using Session used = new(view, _pool), fresh = new(view, _pool);
         used.Feed(TinyModel.Tokens(50, 281, seed: 7));
         used.Clear();
         Assert.True(used.Feed([1, 2, 3]).SequenceEqual(fresh.Feed([1, 2, 3])));
@@ -96,7 +98,8 @@ public sealed class SessionTests : IDisposable
     public void What_cannot_be_fed_is_refused_and_harms_nothing()
     {
         using var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3));
-        using Session session = new(weights, _pool), fresh = new(weights, _pool);
+        var view = DecoderWeights.Of(weights);
+        using Session session = new(view, _pool), fresh = new(view, _pool);
         session.Feed([5]);
         Assert.Throws<ArgumentException>(() => { session.Feed([]); });
         Assert.Contains("Token 281 is outside",
@@ -110,21 +113,22 @@ public sealed class SessionTests : IDisposable
     public void The_context_is_at_most_what_the_model_was_trained_for()
     {
         using var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Session(weights, _pool, -1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Session(weights, _pool, 65));
-        using var session = new Session(weights, _pool);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Session(DecoderWeights.Of(weights), _pool, -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Session(DecoderWeights.Of(weights), _pool, 65));
+        using var session = new Session(DecoderWeights.Of(weights), _pool);
         Assert.Equal(64, session.Context);
     }
 
     [Fact]
-    public void A_context_beyond_one_buffer_is_an_argument_fault()
+    public void A_context_beyond_the_memory_is_an_argument_fault()
     {
-        // 2 · 64 layers · 2^20 tokens · 64 floats are 2^33; the weights themselves are small.
+        // 2 · 1024 layers · 2^20 tokens · 64 floats are 2^37; the weights themselves are small.
         var config =
-            TinyModel.Config(Architecture.Llama) with { Layers = 64, Context = 1 << 20, Width = 8, FeedForward = 2 };
+            TinyModel.Config(Architecture.Llama) with { Layers = 1024, Context = 1 << 20, Width = 8, FeedForward = 2 };
         using var weights = new Parameters(new ParameterMap(config));
-        var message = Assert.Throws<ArgumentException>(() => new Session(weights, _pool)).Message;
-        Assert.StartsWith("The keys and values of 1048576 tokens need 34,359,738,368 bytes", message);
+        var message = Assert.Throws<ArgumentException>(() => new Session(DecoderWeights.Of(weights), _pool)).Message;
+        Assert.StartsWith("The keys and values of 1048576 tokens need 549,755,813,888 bytes; this machine has ",
+            message);
     }
 
     private static ReadOnlySpan<float> Row(float[] logits, int row) => logits.AsSpan(row * 281, 281);

@@ -67,10 +67,10 @@ public static class GgufConversion
 
     private static void Check(Gguf model, GgufTensor tensor, DType type, bool allowRequantise)
     {
-        if (!tensor.DType.CanConvert())
+        if (!tensor.DType.CanDecode())
             throw new InvalidDataException($"{model.Path}: tensor {tensor.Name} is stored as {tensor.DType.Name()}, " +
                 "which cannot be converted.");
-        if (!type.CanConvert())
+        if (!type.CanEncode())
             throw new InvalidDataException($"{model.Path}: tensor {tensor.Name} would become {type.Name()}, which " +
                 "cannot be written. Choose another type.");
         if (tensor.DType.IsQuantised() && type.IsQuantised() && !allowRequantise)

@@ -57,7 +57,7 @@ public static class HuggingFaceWriter
             if (!rules.TryGetValue(tensor.Name, out var rule))
                 throw new InvalidDataException($"{gguf.Path}: holds tensor {tensor.Name}, for which {model.Type} has " +
                     "no name; this variant of the architecture cannot be written as a Hugging Face folder.");
-            if (!tensor.DType.CanConvert())
+            if (!tensor.DType.CanDecode())
                 throw new InvalidDataException($"{gguf.Path}: tensor {tensor.Name} is stored as " +
                     $"{tensor.DType.Name()}, which cannot be converted.");
             var target = Target(tensor.DType, type);

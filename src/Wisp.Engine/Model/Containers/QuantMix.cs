@@ -35,7 +35,7 @@ public sealed record QuantMix(string Name, DType Type, uint FileType, DType? Mor
     ];
 
     /// <summary>Those that can be written.</summary>
-    public static IReadOnlyList<QuantMix> Known { get; } = [.. s_known.Where(m => CanWrite(m.Type))];
+    public static IReadOnlyList<QuantMix> Known { get; } = [.. s_known.Where(m => m.Type.CanEncode())];
 
     /// <exception cref="ArgumentException">No such mix; the message lists the known ones.</exception>
     public static QuantMix Named(string name) =>
@@ -80,8 +80,8 @@ public sealed record QuantMix(string Name, DType Type, uint FileType, DType? Mor
     }
 
     /// <summary>
-    /// The type itself where the rows are whole blocks of it. Else the nearest one of 32 values with no fewer bits
-    /// (Q2_K and Q3_K have none smaller than Q4_0); and F16 for rows that are no multiple of 32 either.
+    /// The type itself where the rows are whole blocks of it. Else the nearest one of 32 values with no fewer bits, as
+    /// llama.cpp falls back; and F16 for rows that are no multiple of 32 either.
     /// </summary>
     internal static DType Fitting(DType type, long row)
     {
@@ -89,15 +89,12 @@ public sealed record QuantMix(string Name, DType Type, uint FileType, DType? Mor
             return type;
         var smaller = type switch
         {
-            DType.Q2_K or DType.Q3_K => DType.Q4_0,
+            DType.Q2_K or DType.Q3_K or DType.IQ4_XS => DType.IQ4_NL,
             DType.Q4_K => DType.Q5_0,
             DType.Q5_K => DType.Q5_1,
             DType.Q6_K => DType.Q8_0,
-            DType.IQ4_XS => DType.IQ4_NL,
             _ => DType.F16,
         };
         return row % smaller.BlockLength() == 0 ? smaller : DType.F16;
     }
-
-    private static bool CanWrite(DType type) => type.CanConvert();
 }

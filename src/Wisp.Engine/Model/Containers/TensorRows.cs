@@ -81,6 +81,8 @@ internal abstract class TensorRows(long rows, long rowBytes)
 /// <summary>Rows that lie in a file as they are wanted.</summary>
 internal sealed class MappedRows(MappedFile file, long offset, long rows, long rowBytes) : TensorRows(rows, rowBytes)
 {
+    public MappedFile File => file;
+
     public long Offset => offset;
 
     public override bool TryMap(long from, int length, out ReadOnlySpan<byte> bytes)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Model.Containers;
+using Wisp.Run;
 using Wisp.Tests.Golden;
 using Wisp.Tests.Train.Data;
 
@@ -126,6 +127,40 @@ public sealed class HuggingFaceRoundTripTests : IDisposable
         HuggingFaceWriter.Write(model, _folder["many"]);
         Assert.Equal(Directory.GetFiles(_folder["one"]).Select(Path.GetFileName).Order(),
             Directory.GetFiles(_folder["many"]).Select(Path.GetFileName).Order());
+    }
+
+    // One of each way in which the two layouts differ: pairs, transposition, experts, sums, factors.
+    [Theory]
+    [InlineData("llama-bias-headdim"), InlineData("gpt2"), InlineData("qwen3moe"), InlineData("gemma3")]
+    [InlineData("phi3-longrope"), InlineData("smollm3"), InlineData("llama-rope-yarn"), InlineData("llama-bf16")]
+    public void A_folder_gives_the_logits_of_its_GGUF_bit_for_bit(string name)
+    {
+        using (var gguf = Gguf.Open(Golden(name)))
+            HuggingFaceWriter.Write(gguf, _folder["m"]);
+        var tokens = GoldenFile.Open($"llamacpp/models/{name}.golden.safetensors").Ints("prompt_tokens");
+        using var pool = new WorkerPool(2);
+        Assert.Equal(Logits(WithoutTokenizer(name)), Logits(_folder["m"]));
+
+        float[] Logits(string path)
+        {
+            using var model = ModelFile.Open(path);
+            using var session = new Session(model.Weights, pool);
+            var logits = new float[tokens.Length * model.Config.Vocabulary];
+            session.FeedEvery(tokens, logits);
+            return logits;
+        }
+    }
+
+    private string WithoutTokenizer(string name)
+    {
+        using var gguf = Gguf.Open(Golden(name));
+        var writer = new GgufWriter();
+        foreach (var (key, _) in gguf.Metadata.Where(p => !p.Key.StartsWith("tokenizer.")))
+            writer.AddCopy(gguf, key);
+        foreach (var tensor in gguf.Tensors)
+            writer.AddCopy(gguf, tensor);
+        writer.Write(_folder["m.gguf"]);
+        return _folder["m.gguf"];
     }
 
     // Keys of the architecture and their values, as text.

@@ -1,0 +1,224 @@
+using System.Runtime.Intrinsics;
+
+namespace Wisp.Compute;
+
+/// <summary>
+/// y = or += x·Wᵀ + b for stored weights of any type, with activations in float32: rows of W are decoded to float32 on
+/// their way to the arithmetic, so the result is that of the weights as stored and of nothing else.
+/// </summary>
+/// <remarks>
+/// Shapes: x is (N, C) without gaps; W is (R, C); b is (R) or empty; row n of the result starts at y[n·stride], so that
+/// several products may write side by side.
+/// Every result is one sum over C in an order that depends on C alone: a row comes out with the same bits whatever
+/// other rows are computed with it, and on any number of threads.
+/// </remarks>
+public static unsafe class Linear
+{
+    // 4 rows of W by 4 of x are 16 sums, enough to hide the latency of the FMA, from 8 loads.
+    private const int RowsAtOnce = 4, InputsAtOnce = 4;
+
+    // Columns of W decoded at a time. The four rows and the four of x that meet them, 32 KB, stay in the L1 cache;
+    // a whole number of blocks of every type.
+    private const int ColumnsAtOnce = 1024;
+
+    // Bytes of stored weights a task reads: some microseconds of work.
+    private const int BytesPerTask = 64 * 1024;
+
+    public static void Multiply(
+        WorkerPool pool, Span<float> y, int stride, ReadOnlySpan<float> x, WeightMatrix w,
+        ReadOnlySpan<float> bias = default, bool accumulate = false)
+    {
+        int C = w.Columns, R = w.Rows;
+        ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length % C, 0);
+        var n = x.Length / C;
+        if (n == 0)
+            return;
+        if (stride < R || y.Length < ((long)(n - 1) * stride) + R)
+            throw new ArgumentException($"({n}, {R}) results with a stride of {stride} do not fit {y.Length} floats.");
+        if (!bias.IsEmpty && bias.Length != R)
+            throw new ArgumentException($"A bias of {bias.Length} does not fit {R} rows.");
+
+        var rowsPerTask = Math.Max(1, (int)(BytesPerTask / Math.Max(1, w.RowBytes * Math.Min(n, 8) / 4)));
+        rowsPerTask = (rowsPerTask + RowsAtOnce - 1) / RowsAtOnce * RowsAtOnce;
+        fixed (float* py = y, px = x, pb = bias)
+        {
+            var job = new Job
+            {
+                Y = py, X = px, Bias = bias.IsEmpty ? null : pb, W = w.Data, RowBytes = w.RowBytes, Type = w.Type,
+                N = n, Rows = R, Columns = C, Stride = stride, RowsPerTask = rowsPerTask, Accumulate = accumulate,
+                Scratch = w.Type == DType.F32 ? null : pool.WorkerScratch(RowsAtOnce * ColumnsAtOnce),
+            };
+            pool.Run(&Task, &job, Partition.Tasks(R, rowsPerTask));
+        }
+    }
+
+    private struct Job
+    {
+        public float* Y, X, Bias;
+        public byte* W;
+        public long RowBytes;
+        public DType Type;
+        public int N, Rows, Columns, Stride, RowsPerTask;
+        public bool Accumulate;
+        public float** Scratch;
+    }
+
+    private static void Task(void* argument, int task, int worker)
+    {
+        ref readonly var job = ref *(Job*)argument;
+        var (from, end) = Partition.Range(task, job.RowsPerTask, job.Rows);
+        for (var row = from; row < end; row += RowsAtOnce)
+            Group(job, row, Math.Min(RowsAtOnce, end - row), job.Scratch == null ? null : job.Scratch[worker]);
+    }
+
+    // Up to four rows of W against all of x.
+    private static void Group(in Job job, int row, int rows, float* scratch)
+    {
+        var y = stackalloc float[InputsAtOnce * RowsAtOnce];
+        for (var at = 0; at < job.Columns; at += ColumnsAtOnce)
+        {
+            var columns = Math.Min(ColumnsAtOnce, job.Columns - at);
+            float* w;
+            nint rowStride;
+            if (scratch == null)
+            {
+                w = (float*)(job.W + (row * job.RowBytes)) + at;
+                rowStride = job.Columns;
+            }
+            else
+            {
+                Decode(job, row, rows, at, columns, scratch);
+                w = scratch;
+                rowStride = columns;
+            }
+
+            for (var n = 0; n < job.N; n += InputsAtOnce)
+            {
+                var inputs = Math.Min(InputsAtOnce, job.N - n);
+                var x = job.X + ((nint)n * job.Columns) + at;
+                if (rows == RowsAtOnce && inputs == InputsAtOnce)
+                    Tile(y, w, rowStride, x, job.Columns, columns);
+                else
+                    Edge(y, w, rowStride, rows, x, job.Columns, inputs, columns);
+                for (var i = 0; i < inputs; i++)
+                {
+                    for (var r = 0; r < rows; r++)
+                    {
+                        ref var to = ref job.Y[((nint)(n + i) * job.Stride) + row + r];
+                        var sum = y[(i * RowsAtOnce) + r];
+                        if (at > 0)
+                            to += sum;
+                        else
+                            to = (job.Accumulate ? to : 0f) + (job.Bias == null ? 0f : job.Bias[row + r]) + sum;
+                    }
+                }
+            }
+        }
+    }
+
+    private static void Decode(in Job job, int row, int rows, int at, int columns, float* to)
+    {
+        var before = job.Type.BytesOf(at);
+        var bytes = (int)job.Type.BytesOf(columns);
+        for (var r = 0; r < rows; r++)
+            Blocks.Decode(
+                new Span<float>(to + ((nint)r * columns), columns),
+                new ReadOnlySpan<byte>(job.W + ((row + r) * job.RowBytes) + before, bytes), job.Type);
+    }
+
+    // 4 x 4: every sum is one chain over the columns in steps of a vector, as in Edge.
+    private static void Tile(float* y, float* w, nint wStride, float* x, nint xStride, int columns)
+    {
+        float* w0 = w, w1 = w + wStride, w2 = w1 + wStride, w3 = w2 + wStride;
+        float* x0 = x, x1 = x + xStride, x2 = x1 + xStride, x3 = x2 + xStride;
+        Vector512<float> s00 = default, s01 = default, s02 = default, s03 = default;
+        Vector512<float> s10 = default, s11 = default, s12 = default, s13 = default;
+        Vector512<float> s20 = default, s21 = default, s22 = default, s23 = default;
+        Vector512<float> s30 = default, s31 = default, s32 = default, s33 = default;
+        var c = 0;
+        for (; c <= columns - Simd.W; c += Simd.W)
+        {
+            Vector512<float> a = Vector512.Load(w0 + c), b = Vector512.Load(w1 + c), d = Vector512.Load(w2 + c),
+                e = Vector512.Load(w3 + c);
+            var v = Vector512.Load(x0 + c);
+            s00 = Simd.Fma(a, v, s00);
+            s01 = Simd.Fma(b, v, s01);
+            s02 = Simd.Fma(d, v, s02);
+            s03 = Simd.Fma(e, v, s03);
+            v = Vector512.Load(x1 + c);
+            s10 = Simd.Fma(a, v, s10);
+            s11 = Simd.Fma(b, v, s11);
+            s12 = Simd.Fma(d, v, s12);
+            s13 = Simd.Fma(e, v, s13);
+            v = Vector512.Load(x2 + c);
+            s20 = Simd.Fma(a, v, s20);
+            s21 = Simd.Fma(b, v, s21);
+            s22 = Simd.Fma(d, v, s22);
+            s23 = Simd.Fma(e, v, s23);
+            v = Vector512.Load(x3 + c);
+            s30 = Simd.Fma(a, v, s30);
+            s31 = Simd.Fma(b, v, s31);
+            s32 = Simd.Fma(d, v, s32);
+            s33 = Simd.Fma(e, v, s33);
+        }
+
+        Four(y, Finish(s00, w0, x0, c, columns), Finish(s01, w1, x0, c, columns), Finish(s02, w2, x0, c, columns),
+            Finish(s03, w3, x0, c, columns));
+        Four(y + 4, Finish(s10, w0, x1, c, columns), Finish(s11, w1, x1, c, columns),
+            Finish(s12, w2, x1, c, columns), Finish(s13, w3, x1, c, columns));
+        Four(y + 8, Finish(s20, w0, x2, c, columns), Finish(s21, w1, x2, c, columns),
+            Finish(s22, w2, x2, c, columns), Finish(s23, w3, x2, c, columns));
+        Four(y + 12, Finish(s30, w0, x3, c, columns), Finish(s31, w1, x3, c, columns),
+            Finish(s32, w2, x3, c, columns), Finish(s33, w3, x3, c, columns));
+    }
+
+    private static void Four(float* y, float a, float b, float c, float d) =>
+        (y[0], y[1], y[2], y[3]) = (a, b, c, d);
+
+    // Fewer than four rows or inputs; four rows by one input is what decoding a token does.
+    private static void Edge(
+        float* y, float* w, nint wStride, int rows, float* x, nint xStride, int inputs, int columns)
+    {
+        for (var i = 0; i < inputs; i++, x += xStride)
+        {
+            if (rows < RowsAtOnce)
+            {
+                for (var r = 0; r < rows; r++)
+                    y[(i * RowsAtOnce) + r] = Chain(w + (r * wStride), x, columns);
+                continue;
+            }
+
+            float* w1 = w + wStride, w2 = w1 + wStride, w3 = w2 + wStride;
+            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+            var c = 0;
+            for (; c <= columns - Simd.W; c += Simd.W)
+            {
+                var v = Vector512.Load(x + c);
+                s0 = Simd.Fma(Vector512.Load(w + c), v, s0);
+                s1 = Simd.Fma(Vector512.Load(w1 + c), v, s1);
+                s2 = Simd.Fma(Vector512.Load(w2 + c), v, s2);
+                s3 = Simd.Fma(Vector512.Load(w3 + c), v, s3);
+            }
+
+            Four(y + (i * RowsAtOnce), Finish(s0, w, x, c, columns), Finish(s1, w1, x, c, columns),
+                Finish(s2, w2, x, c, columns), Finish(s3, w3, x, c, columns));
+        }
+    }
+
+    private static float Chain(float* w, float* x, int columns)
+    {
+        var s = Vector512<float>.Zero;
+        var c = 0;
+        for (; c <= columns - Simd.W; c += Simd.W)
+            s = Simd.Fma(Vector512.Load(w + c), Vector512.Load(x + c), s);
+        return Finish(s, w, x, c, columns);
+    }
+
+    // The columns that fill no vector, then the sum of the lanes.
+    private static float Finish(Vector512<float> s, float* w, float* x, int c, int columns)
+    {
+        if (c < columns)
+            s = Simd.Fma(Simd.LoadFirst(w + c, columns - c), Simd.LoadFirst(x + c, columns - c), s);
+        return Simd.Sum(s);
+    }
+}

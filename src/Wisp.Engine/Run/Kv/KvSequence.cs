@@ -1,0 +1,209 @@
+namespace Wisp.Run;
+
+/// <summary>
+/// The tokens of one sequence and where their keys and values are. A fork costs the same at any length; whoever appends
+/// first after it gets a copy of the last block if that is partly filled, and nothing else is ever copied.
+/// </summary>
+public sealed class KvSequence : IDisposable
+{
+    private readonly KvCache _cache;
+    private readonly long _domain;
+    private KvBlock? _last; // the root of the domain while the sequence is empty; null once it is disposed
+    private int[] _table = []; // the store's blocks, of which the first _known are written
+    private int _known;
+    private int _offered; // blocks from the first on that were offered to the cache
+    private bool _pending; // whether appended tokens wait for the decoder
+
+    internal KvSequence(KvCache cache, KvBlock last, long domain)
+    {
+        (_cache, _last, _domain) = (cache, last, domain);
+        cache.Hold(last);
+    }
+
+    /// <summary>Tokens held, those included that wait to be computed.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>Tokens that were in the cache already when this sequence took them.</summary>
+    public int Reused { get; private set; }
+
+    private KvBlock Last => _last ?? throw new ObjectDisposedException(nameof(KvSequence));
+
+    /// <summary>The store's blocks, first to last; valid until the sequence changes.</summary>
+    public ReadOnlyMemory<int> Blocks
+    {
+        get
+        {
+            if (_table.Length < Last.Depth)
+                Array.Resize(ref _table, Math.Max(Last.Depth, 2 * _table.Length));
+            for (var at = Last; at.Depth > _known; at = at.Parent!)
+                _table[at.Depth - 1] = at.Block;
+            _known = Last.Depth;
+            return _table.AsMemory(0, Last.Depth);
+        }
+    }
+
+    /// <summary>A copy of all tokens, first to last.</summary>
+    public int[] CopyOfTokens()
+    {
+        var tokens = new int[Length];
+        for (var at = Last; !at.IsRoot; at = at.Parent!)
+        {
+            var to = tokens.AsSpan((at.Depth - 1) * KvBlock.Size);
+            at.Tokens[..Math.Min(at.Count, to.Length)].CopyTo(to);
+        }
+
+        return tokens;
+    }
+
+    /// <summary>A second sequence that holds the same tokens in the same memory.</summary>
+    public KvSequence Fork()
+    {
+        RequireComputed();
+        return new KvSequence(_cache, Last, _domain) { Length = Length, Reused = Length, _offered = _offered };
+    }
+
+    /// <summary>
+    /// Takes what the cache has of the tokens that follow, in whole blocks and all but the last token, and returns how
+    /// many that were: another sequence may have computed them since this one was made.
+    /// </summary>
+    public int Extend(ReadOnlySpan<int> tokens)
+    {
+        RequireComputed();
+        var taken = 0;
+        while (Length % KvBlock.Size == 0 && tokens.Length - taken > KvBlock.Size
+            && _cache.Find(Last, tokens.Slice(taken, KvBlock.Size)) is { } block)
+        {
+            Move(block);
+            taken += KvBlock.Size;
+            Length += KvBlock.Size;
+        }
+
+        Reused += taken;
+        _offered = Math.Max(_offered, Length / KvBlock.Size);
+        return taken;
+    }
+
+    /// <summary>Blocks that appending so many tokens takes from the cache.</summary>
+    public int BlocksToAppend(int count)
+    {
+        var used = Length % KvBlock.Size;
+        if (used == 0 || count == 0)
+            return KvCache.BlocksFor(count);
+        return (IsOwn ? 0 : 1) + KvCache.BlocksFor(Math.Max(0, count - (KvBlock.Size - used)));
+    }
+
+    /// <summary>
+    /// Makes room for tokens that the next pass of a decoder computes; <see cref="Computed"/> says when it has.
+    /// </summary>
+    /// <exception cref="KvMemoryException">There is no room; the sequence is as it was.</exception>
+    public void Append(ReadOnlySpan<int> tokens)
+    {
+        RequireComputed();
+        if (tokens.IsEmpty)
+            return;
+        var needed = BlocksToAppend(tokens.Length);
+        if (needed > _cache.Available)
+            throw new KvMemoryException(
+                $"{tokens.Length} more tokens need {needed} KV blocks; {_cache.Available} of {_cache.Store.Blocks} " +
+                "can be had. End a sequence, or give the cache more memory.");
+        if (Length % KvBlock.Size != 0)
+            MakeOwn();
+        while (!tokens.IsEmpty)
+        {
+            if (Length % KvBlock.Size == 0)
+            {
+                var next = _cache.Take(Last);
+                _cache.Release(Last, _domain); // the new block holds on to it
+                _last = next;
+            }
+
+            var part = Math.Min(tokens.Length, KvBlock.Size - (Length % KvBlock.Size));
+            Last.Add(tokens[..part]);
+            tokens = tokens[part..];
+            Length += part;
+        }
+
+        _pending = true;
+    }
+
+    /// <summary>The appended tokens went through the decoder: full blocks can be shared from now on.</summary>
+    public void Computed()
+    {
+        _pending = false;
+        var whole = Length / KvBlock.Size;
+        var at = Last;
+        while (at.Depth > whole)
+            at = at.Parent!;
+        Seal(at);
+        _offered = whole;
+
+        // The first blocks come first, because a block can be found only after one that can.
+        void Seal(KvBlock block)
+        {
+            if (block.Depth <= _offered)
+                return;
+            Seal(block.Parent!);
+            _cache.Seal(block);
+        }
+    }
+
+    /// <summary>Forgets all tokens from a position on, those that wait to be computed too.</summary>
+    public void Truncate(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
+        var at = Last;
+        while (at.Depth > KvCache.BlocksFor(length))
+            at = at.Parent!;
+        if (!ReferenceEquals(at, Last))
+            Move(at);
+        Length = length;
+        Reused = Math.Min(Reused, length);
+        _offered = Math.Min(_offered, length / KvBlock.Size);
+        _known = Math.Min(_known, at.Depth);
+        _pending = false;
+    }
+
+    public void Dispose()
+    {
+        if (_last is null)
+            return;
+        _cache.Release(_last, _domain);
+        (_last, _pending) = (null, false);
+    }
+
+    // Whether the last block can be written: no other sequence ends in it and nothing follows it, in use or idle.
+    private bool IsOwn => Last.Users == 1 && Last.Children == 0;
+
+    // What a block holds beyond our length is another's, or was ours before a truncation.
+    private void MakeOwn()
+    {
+        var used = Length % KvBlock.Size;
+        if (IsOwn)
+        {
+            _cache.Unseal(Last);
+            Last.Cut(used);
+            return;
+        }
+
+        var copy = _cache.Take(Last.Parent!);
+        copy.Add(Last.Tokens[..used]);
+        _cache.Store.Copy(copy.Block, Last.Block);
+        _cache.Release(Last, _domain);
+        _last = copy;
+        _known = Math.Min(_known, copy.Depth - 1);
+    }
+
+    private void Move(KvBlock to)
+    {
+        _cache.Hold(to);
+        _cache.Release(Last, _domain);
+        _last = to;
+    }
+
+    private void RequireComputed()
+    {
+        if (_pending)
+            throw new InvalidOperationException("Appended tokens have not been computed yet.");
+    }
+}

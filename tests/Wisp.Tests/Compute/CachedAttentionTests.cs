@@ -1,0 +1,130 @@
+using Wisp.Compute;
+
+namespace Wisp.Tests.Compute;
+
+public sealed class CachedAttentionTests : IDisposable
+{
+    private readonly WorkerPool _pool = new(2);
+
+    public void Dispose() => _pool.Dispose();
+
+    // Scores and mixes are sums of at most 300 terms below 4 in size; exp is good to 1.3 ulp and tanh to 2 of 2⁻²³.
+    private const double Tolerance = 2e-5;
+
+    [Theory]
+    [InlineData(1, 1, 8, 0, 0f), InlineData(4, 2, 16, 0, 0f), InlineData(6, 1, 24, 5, 0f), InlineData(5, 5, 12, 0, 3f)]
+    [InlineData(8, 2, 64, 17, 0f), InlineData(3, 3, 80, 16, 2f), InlineData(9, 3, 130, 1, 0f)]
+    public void Every_query_sees_what_the_definition_lets_it_see(int H, int K, int D, int window, float softcap)
+    {
+        // Three sequences of a batch: a fresh prompt, one new token after a long past, and a few after a short one.
+        (int Past, int Count)[] shape = [(0, 37), (200, 1), (16, 5)];
+        using var store = new KvStore(40, layers: 2, K, D);
+        var free = new Stack<int>(Enumerable.Range(0, 40).OrderBy(i => i * 17 % 40)); // blocks in no order
+        var scale = 1.3f / MathF.Sqrt(D);
+        var runs = new List<AttentionRun>();
+        var blocks = new List<int>();
+        var keys = new List<float[]>();
+        var values = new List<float[]>();
+        var row = 0;
+        foreach (var (past, count) in shape)
+        {
+            var first = blocks.Count;
+            for (var i = 0; i < (past + count + 15) / 16; i++)
+                blocks.Add(free.Pop());
+            keys.Add(Sample.Normal((past + count) * K * D, 10 + row));
+            values.Add(Sample.Normal((past + count) * K * D, 20 + row));
+            if (past > 0)
+                CachedAttention.Store(store, 1, keys[^1].AsSpan(0, past * K * D), values[^1].AsSpan(0, past * K * D),
+                    [new AttentionRun(0, past, 0, 0)], [.. blocks.Skip(first)]);
+            runs.Add(new AttentionRun(row, count, past, first));
+            row += count;
+        }
+
+        float[] newKeys = [.. shape.SelectMany((s, i) => keys[i].Skip(s.Past * K * D))],
+            newValues = [.. shape.SelectMany((s, i) => values[i].Skip(s.Past * K * D))];
+        float[] q = Sample.Normal(row * H * D, 3), y = new float[row * H * D];
+        int[] table = [.. blocks];
+        AttentionRun[] list = [.. runs];
+        CachedAttention.Store(store, 1, newKeys, newValues, list, table);
+        CachedAttention.Forward(_pool, y, q, store, 1, list, table, new AttentionRule(H, window, scale, softcap));
+
+        for (var s = 0; s < shape.Length; s++)
+            for (var i = 0; i < shape[s].Count; i++)
+                for (var h = 0; h < H; h++)
+                {
+                    var at = (((list[s].Row + i) * H) + h) * D;
+                    var expected = Naive(q.AsSpan(at, D), keys[s], values[s], shape[s].Past + i, h / (H / K), K, D,
+                        window, scale, softcap);
+                    Check.Close(expected, y.AsSpan(at, D), Tolerance, $"sequence {s} token {i} head {h}");
+                }
+
+        // The same tokens alone, on one thread: the same bits.
+        using var single = new WorkerPool(1);
+        for (var s = 0; s < shape.Length; s++)
+            for (var i = 0; i < shape[s].Count; i++)
+            {
+                var alone = new float[H * D];
+                var at = (list[s].Row + i) * H * D;
+                CachedAttention.Forward(single, alone, q.AsSpan(at, H * D), store, 1,
+                    [new AttentionRun(0, 1, shape[s].Past + i, list[s].FirstBlock)], table,
+                    new AttentionRule(H, window, scale, softcap));
+                Assert.Equal(alone, y[at..(at + (H * D))]);
+            }
+    }
+
+    [Fact]
+    public void A_copied_block_holds_the_same_tokens()
+    {
+        using var store = new KvStore(3, 1, 2, 8);
+        float[] k = Sample.Normal(16 * 16, 1), v = Sample.Normal(16 * 16, 2), q = Sample.Normal(32, 3),
+            original = new float[32], copy = new float[32];
+        CachedAttention.Store(store, 0, k, v, [new AttentionRun(0, 16, 0, 0)], [0]);
+        store.Copy(2, 0);
+        var rule = new AttentionRule(4, 0, 1, 0);
+        CachedAttention.Forward(_pool, original, q, store, 0, [new AttentionRun(0, 1, 15, 0)], [0], rule);
+        CachedAttention.Forward(_pool, copy, q, store, 0, [new AttentionRun(0, 1, 15, 0)], [2], rule);
+        Assert.Equal(original, copy);
+        Assert.Equal(3 * KvStore.BytesPerBlock(1, 2, 8), store.TotalBytes);
+    }
+
+    [Fact]
+    public void Runs_outside_rows_or_blocks_are_argument_faults()
+    {
+        using var store = new KvStore(2, 1, 1, 8);
+        float[] x = new float[16];
+        var rule = new AttentionRule(1, 0, 1, 0);
+        void Fault(AttentionRun run, params int[] blocks) => Assert.ThrowsAny<ArgumentException>(
+            () => CachedAttention.Forward(_pool, x, x, store, 0, [run], blocks, rule));
+        Fault(new AttentionRun(1, 2, 0, 0), 0);
+        Fault(new AttentionRun(0, 2, 15, 0), 0);
+        Fault(new AttentionRun(0, 2, 0, 1), 0);
+        Fault(new AttentionRun(0, 2, 0, 0), 2);
+        Fault(new AttentionRun(0, 0, 0, 0), 0);
+        Assert.Throws<ArgumentException>(() => CachedAttention.Forward(
+            _pool, x, x, store, 0, [new AttentionRun(0, 2, 0, 0)], [0], rule with { H = 0 }));
+    }
+
+    private static double[] Naive(
+        ReadOnlySpan<float> q, float[] keys, float[] values, int position, int head, int K, int D, int window,
+        double scale, double softcap)
+    {
+        var first = window == 0 ? 0 : Math.Max(0, position - window + 1);
+        var p = new double[position + 1];
+        for (var j = first; j <= position; j++)
+        {
+            for (var d = 0; d < D; d++)
+                p[j] += q[d] * (double)keys[(((j * K) + head) * D) + d];
+            p[j] *= scale;
+            if (softcap > 0)
+                p[j] = softcap * Math.Tanh(p[j] / softcap);
+        }
+
+        var max = p[first..].Max();
+        var sum = p[first..].Sum(s => Math.Exp(s - max));
+        var y = new double[D];
+        for (var j = first; j <= position; j++)
+            for (var d = 0; d < D; d++)
+                y[d] += Math.Exp(p[j] - max) / sum * values[(((j * K) + head) * D) + d];
+        return y;
+    }
+}
