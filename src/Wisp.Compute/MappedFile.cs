@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Wisp.Compute;
 
@@ -13,8 +14,8 @@ namespace Wisp.Compute;
 /// </remarks>
 public sealed unsafe class MappedFile : IDisposable
 {
-    private readonly MemoryMappedFile _file;
-    private readonly MemoryMappedViewAccessor _view;
+    private readonly MemoryMappedFile? _file; // null for bytes that were made in memory
+    private readonly MemoryMappedViewAccessor? _view;
     private byte* _start;
 
     private MappedFile(string path, MemoryMappedFile file, MemoryMappedViewAccessor view, long length)
@@ -22,6 +23,12 @@ public sealed unsafe class MappedFile : IDisposable
         (Path, _file, _view, Length) = (path, file, view, length);
         view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
         _start += view.PointerOffset;
+    }
+
+    private MappedFile(string path, long length)
+    {
+        (Path, Length) = (path, length);
+        _start = (byte*)NativeMemory.Alloc((nuint)Math.Max(length, 1));
     }
 
     public string Path { get; }
@@ -73,6 +80,30 @@ public sealed unsafe class MappedFile : IDisposable
         }
     }
 
+    /// <summary>
+    /// Bytes that no file holds as they are wanted, outside the managed heap and behind the same face.
+    /// </summary>
+    /// <param name="path">What messages call it.</param>
+    /// <param name="fill">Called with an offset and the part that begins there, one part after another.</param>
+    /// <param name="part">Length of all parts but the last.</param>
+    public static MappedFile InMemory(string path, long length, Action<long, Span<byte>> fill, int part = 1 << 20)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(part);
+        var made = new MappedFile(path, length);
+        try
+        {
+            for (var at = 0L; at < length; at += part)
+                fill(at, new Span<byte>(made._start + at, (int)Math.Min(part, length - at)));
+            return made;
+        }
+        catch
+        {
+            made.Dispose();
+            throw;
+        }
+    }
+
     /// <exception cref="ArgumentOutOfRangeException">The range does not lie within the file.</exception>
     public ReadOnlySpan<byte> Slice(long offset, int length) => Slice<byte>(offset, length);
 
@@ -104,9 +135,12 @@ public sealed unsafe class MappedFile : IDisposable
     {
         if (_start is null)
             return;
+        if (_view is null)
+            NativeMemory.Free(_start);
+        else
+            _view.SafeMemoryMappedViewHandle.ReleasePointer();
         _start = null;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _file.Dispose();
+        _view?.Dispose();
+        _file?.Dispose();
     }
 }

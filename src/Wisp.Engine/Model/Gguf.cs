@@ -1,41 +1,53 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Wisp.Compute;
+using Wisp.Model.Containers;
 
 namespace Wisp.Model;
 
 /// <summary>
-/// A GGUF model file, mapped: its metadata by key and its tensors by name. Opening one checks the whole head, so
-/// whatever is asked for afterwards lies within the file.
+/// A model as GGUF describes it: metadata by key and tensors by name. The container may be another one: whatever is
+/// opened is presented with the keys, tensor names and layouts that a GGUF file of the same model would have. Opening
+/// checks the whole head, so whatever is asked for afterwards lies within the files.
 /// </summary>
 public sealed class Gguf : IDisposable
 {
-    private readonly MappedFile _file;
+    private readonly MappedFile _head;
     private readonly Dictionary<string, GgufValue> _values;
     private readonly Dictionary<string, GgufTensor> _tensors;
+    private readonly Dictionary<string, TensorRows> _rows;
+    private readonly Dictionary<string, MappedFile> _made = []; // tensors that no file holds as they are wanted
+    private readonly IReadOnlyList<IDisposable> _owned;
+    private readonly Lock _lock = new();
 
-    private Gguf(MappedFile file, GgufHeader header)
+    /// <param name="head">Holds the values of the pairs.</param>
+    /// <param name="owned">Closed with the model; the head is, too.</param>
+    internal Gguf(string path, MappedFile head, IReadOnlyList<KeyValuePair<string, GgufValue>> pairs,
+        IReadOnlyList<(GgufTensor Tensor, TensorRows Rows)> tensors, IReadOnlyList<IDisposable> owned)
     {
-        _file = file;
-        (Version, Alignment, DataOffset) = (header.Version, header.Alignment, header.DataOffset);
-        Metadata = header.Pairs;
-        Tensors = header.Tensors;
-        _values = new(header.Pairs);
-        _tensors = header.Tensors.ToDictionary(t => t.Name);
+        (Path, _head, Metadata, _owned) = (path, head, pairs, owned);
+        Tensors = [.. tensors.Select(t => t.Tensor)];
+        _values = new(pairs);
+        _tensors = Tensors.ToDictionary(t => t.Name);
+        _rows = tensors.ToDictionary(t => t.Tensor.Name, t => t.Rows);
     }
 
-    public string Path => _file.Path;
+    public string Path { get; }
 
-    /// <summary>Bytes in the file.</summary>
-    public long Length => _file.Length;
+    /// <summary>What the model is stored as, in words.</summary>
+    public string Container { get; init; } = "GGUF";
 
-    public uint Version { get; }
+    /// <summary>Bytes of all its files.</summary>
+    public long Length { get; init; }
+
+    /// <summary>Of the GGUF format; other containers are presented as version 3.</summary>
+    public uint Version { get; init; } = 3;
 
     /// <summary>Bytes to which every tensor is padded.</summary>
-    public int Alignment { get; }
+    public int Alignment { get; init; } = 32;
 
-    /// <summary>Where the tensors begin.</summary>
-    public long DataOffset { get; }
+    /// <summary>Where the tensors begin in a single GGUF file; 0 for anything else.</summary>
+    public long DataOffset { get; init; }
 
     /// <summary>In the order of the file.</summary>
     public IReadOnlyList<KeyValuePair<string, GgufValue>> Metadata { get; }
@@ -43,21 +55,12 @@ public sealed class Gguf : IDisposable
     /// <summary>In the order of the file.</summary>
     public IReadOnlyList<GgufTensor> Tensors { get; }
 
-    /// <exception cref="IOException">The file cannot be opened.</exception>
-    /// <exception cref="InvalidDataException">It is no GGUF file, or a damaged or hostile one.</exception>
-    public static Gguf Open(string path)
-    {
-        var file = MappedFile.Open(path);
-        try
-        {
-            return new Gguf(file, GgufHeader.Read(file));
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-    }
+    /// <summary>
+    /// Opens a GGUF file, one of its shards, the folder of a Hugging Face model, or a llama2.c model.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    /// <exception cref="InvalidDataException">It is none of these, or a damaged or hostile one.</exception>
+    public static Gguf Open(string path) => ModelContainer.Open(path);
 
     public bool Has(string key) => _values.ContainsKey(key);
 
@@ -102,14 +105,14 @@ public sealed class Gguf : IDisposable
         if (Find(key, "f32", v => v.Type is GgufType.F32 or GgufType.F64) is not { } found)
             return false;
         value = found.Type == GgufType.F32
-            ? _file.Slice<float>(found.Offset, 1)[0] : (float)_file.Slice<double>(found.Offset, 1)[0];
+            ? _head.Slice<float>(found.Offset, 1)[0] : (float)_head.Slice<double>(found.Offset, 1)[0];
         return true;
     }
 
     public bool TryGetBool(string key, out bool value)
     {
         var found = Find(key, "bool", v => v.Type == GgufType.Bool);
-        value = found is { } at && _file.Slice(at.Offset, 1)[0] != 0;
+        value = found is { } at && _head.Slice(at.Offset, 1)[0] != 0;
         return found is not null;
     }
 
@@ -146,7 +149,7 @@ public sealed class Gguf : IDisposable
     public bool TryGetFloats(string key, [NotNullWhen(true)] out float[]? value)
     {
         value = Find(key, "array of f32", v => v is { Type: GgufType.Array, Item: GgufType.F32 }) is { } found
-            ? _file.Slice<float>(found.Offset, found.Count).ToArray() : null;
+            ? _head.Slice<float>(found.Offset, found.Count).ToArray() : null;
         return value is not null;
     }
 
@@ -162,10 +165,10 @@ public sealed class Gguf : IDisposable
             yield return value.Item switch
             {
                 GgufType.String => Text(at, out at),
-                GgufType.Bool => _file.Slice(at, 1)[0] != 0,
-                GgufType.F32 => _file.Slice<float>(at, 1)[0],
-                GgufType.F64 => _file.Slice<double>(at, 1)[0],
-                GgufType.U64 => _file.Slice<ulong>(at, 1)[0],
+                GgufType.Bool => _head.Slice(at, 1)[0] != 0,
+                GgufType.F32 => _head.Slice<float>(at, 1)[0],
+                GgufType.F64 => _head.Slice<double>(at, 1)[0],
+                GgufType.U64 => _head.Slice<ulong>(at, 1)[0],
                 _ => (object)(long)Integer(value.Item, at),
             };
             at += GgufValue.SizeOf(value.Item);
@@ -178,18 +181,25 @@ public sealed class Gguf : IDisposable
     public GgufTensor Tensor(string name) => TryTensor(name, out var tensor)
         ? tensor : throw new InvalidDataException($"{Path}: tensor {name} is missing.");
 
-    /// <summary>The stored bytes, in the map. A tensor beyond 2 GB is read in parts.</summary>
+    /// <summary>The tensor's bytes. One beyond 2 GB is read in parts.</summary>
     public ReadOnlySpan<byte> Bytes(GgufTensor tensor) => tensor.Bytes <= int.MaxValue
-        ? _file.Slice(tensor.Offset, (int)tensor.Bytes)
+        ? Bytes(tensor, 0, (int)tensor.Bytes)
         : throw new ArgumentException($"{Path}: tensor {tensor.Name} has {tensor.Bytes} bytes; ask for parts of it.");
 
+    /// <summary>
+    /// A part of the tensor's bytes, in the map. Where the container has another layout the whole tensor is converted
+    /// the first time and stays in memory as long as the model is open.
+    /// </summary>
     /// <param name="from">First byte of the part, counted within the tensor.</param>
     public ReadOnlySpan<byte> Bytes(GgufTensor tensor, long from, int length)
     {
         if (from < 0 || length < 0 || from > tensor.Bytes - length)
             throw new ArgumentOutOfRangeException(
                 nameof(from), $"{length} bytes at {from} reach beyond tensor {tensor.Name}.");
-        return _file.Slice(tensor.Offset + from, length);
+        var rows = _rows[tensor.Name];
+        if (rows.TryMap(from, length, out var bytes))
+            return bytes;
+        return Place(tensor).File.Slice(from, length);
     }
 
     /// <summary>Fills y with all values of the tensor as float32.</summary>
@@ -198,18 +208,36 @@ public sealed class Gguf : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(y.Length, tensor.Elements);
         RequireDecodable(tensor);
+        var rows = _rows[tensor.Name];
         const int Part = 1 << 20; // values; keeps the bytes of any part within an int
         for (var i = 0L; i < y.Length; i += Part)
         {
             var part = y.Slice((int)i, (int)Math.Min(Part, y.Length - i));
-            var bytes = Bytes(tensor, tensor.DType.BytesOf(i), (int)tensor.DType.BytesOf(part.Length));
+            if (!rows.TryMap(tensor.DType.BytesOf(i), (int)tensor.DType.BytesOf(part.Length), out var bytes))
+            {
+                ReadRows(rows, tensor.DType, y);
+                return;
+            }
+
             Blocks.Decode(part, bytes, tensor.DType);
         }
     }
 
+    // What has to be computed is computed for this reader alone, and not kept.
+    private static void ReadRows(TensorRows rows, DType type, Span<float> y)
+    {
+        var length = (int)(y.Length / rows.Rows);
+        var bytes = new byte[rows.RowBytes];
+        for (var row = 0; row < rows.Rows; row++)
+        {
+            rows.Read(row, 1, bytes);
+            Blocks.Decode(y.Slice(row * length, length), bytes, type);
+        }
+    }
+
     /// <summary>
-    /// A tensor as a matrix in the map, not copied; of one with more dimensions the last are numbered through, so that
-    /// an expert is a slice of its rows.
+    /// A tensor as a matrix in the map, not copied but where the container has another layout; of one with more
+    /// dimensions the last are numbered through, so that an expert is a slice of its rows.
     /// </summary>
     /// <exception cref="InvalidDataException">The type is one that can be listed but not computed with.</exception>
     public WeightMatrix Matrix(GgufTensor tensor)
@@ -220,7 +248,21 @@ public sealed class Gguf : IDisposable
         if (columns is < 1 or > int.MaxValue || rows is < 1 or > int.MaxValue)
             throw new InvalidDataException(
                 $"{Path}: tensor {tensor.Name} is ({string.Join(", ", tensor.Shape)}), which is no matrix.");
-        return WeightMatrix.Of(_file, tensor.Offset, tensor.DType, (int)rows, (int)columns);
+        var (file, offset) = Place(tensor);
+        return WeightMatrix.Of(file, offset, tensor.DType, (int)rows, (int)columns);
+    }
+
+    // Where all bytes of the tensor lie one behind the other, made so the first time where no file has them.
+    private (MappedFile File, long Offset) Place(GgufTensor tensor)
+    {
+        if (_rows[tensor.Name] is MappedRows mapped)
+            return (mapped.File, mapped.Offset);
+        lock (_lock)
+        {
+            if (!_made.TryGetValue(tensor.Name, out var made))
+                _made.Add(tensor.Name, made = _rows[tensor.Name].Materialise($"{Path}: tensor {tensor.Name}"));
+            return (made, 0);
+        }
     }
 
     private void RequireDecodable(GgufTensor tensor)
@@ -230,9 +272,28 @@ public sealed class Gguf : IDisposable
                 $"which cannot be computed with; {DTypes.Names(DTypes.CanDecode)} can.");
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        foreach (var file in _made.Values.Concat(_owned).Append(_head))
+            file.Dispose();
+    }
 
-    internal ReadOnlySpan<byte> RawBytes(long offset, int length) => _file.Slice(offset, length);
+    /// <summary>This shard's metadata and the tensors of all.</summary>
+    internal Gguf JoinedWith(IReadOnlyList<Gguf> shards, IReadOnlyList<(GgufTensor Tensor, TensorRows Rows)> tensors,
+        IReadOnlyList<KeyValuePair<string, GgufValue>> pairs) =>
+        new(Path, _head, pairs, tensors, [.. shards.Where(s => s != this)])
+        {
+            Container = $"GGUF version {Version} in {shards.Count} shards",
+            Length = shards.Sum(s => s.Length),
+            Version = Version,
+            Alignment = Alignment,
+        };
+
+    /// <summary>The rows of a tensor, read without keeping what has to be computed.</summary>
+    internal TensorRows Rows(GgufTensor tensor) => _rows[tensor.Name];
+
+    /// <summary>Bytes of the head: the metadata values lie there, and in a single GGUF file everything else.</summary>
+    internal ReadOnlySpan<byte> RawBytes(long offset, int length) => _head.Slice(offset, length);
 
     internal GgufValue Value(string key) => _values.TryGetValue(key, out var value) ? value : throw Missing(key);
 
@@ -252,20 +313,20 @@ public sealed class Gguf : IDisposable
 
     private Int128 Integer(GgufType type, long at) => type switch
     {
-        GgufType.U8 => _file.Slice(at, 1)[0],
-        GgufType.I8 => _file.Slice<sbyte>(at, 1)[0],
-        GgufType.U16 => _file.Slice<ushort>(at, 1)[0],
-        GgufType.I16 => _file.Slice<short>(at, 1)[0],
-        GgufType.U32 => _file.Slice<uint>(at, 1)[0],
-        GgufType.I32 => _file.Slice<int>(at, 1)[0],
-        GgufType.U64 => _file.Slice<ulong>(at, 1)[0],
-        _ => _file.Slice<long>(at, 1)[0],
+        GgufType.U8 => _head.Slice(at, 1)[0],
+        GgufType.I8 => _head.Slice<sbyte>(at, 1)[0],
+        GgufType.U16 => _head.Slice<ushort>(at, 1)[0],
+        GgufType.I16 => _head.Slice<short>(at, 1)[0],
+        GgufType.U32 => _head.Slice<uint>(at, 1)[0],
+        GgufType.I32 => _head.Slice<int>(at, 1)[0],
+        GgufType.U64 => _head.Slice<ulong>(at, 1)[0],
+        _ => _head.Slice<long>(at, 1)[0],
     };
 
     private string Text(long at, out long next)
     {
-        var length = (int)_file.Slice<ulong>(at, 1)[0]; // the head's reader has checked it
+        var length = (int)_head.Slice<ulong>(at, 1)[0]; // the head's reader has checked it
         next = at + sizeof(ulong) + length;
-        return Encoding.UTF8.GetString(_file.Slice(at + sizeof(ulong), length));
+        return Encoding.UTF8.GetString(_head.Slice(at + sizeof(ulong), length));
     }
 }

@@ -114,8 +114,13 @@ public sealed class GgufWriter
     {
         var shape = tensor.Shape.ToArray();
         var bytes = Check(tensor.Name, shape, tensor.DType, convert: false);
-        return Add(tensor.Name, shape, tensor.DType, bytes, s => CopyBytes(s, from, tensor.Offset, tensor.Bytes));
+        var rows = from.Rows(tensor);
+        return Add(tensor.Name, shape, tensor.DType, bytes, s => rows.CopyTo(s));
     }
+
+    /// <summary>A tensor that writes its own bytes, exactly as many as shape and type say.</summary>
+    internal GgufWriter AddTensor(string name, ReadOnlySpan<long> shape, DType type, Action<Stream> write) =>
+        Add(name, shape, type, Check(name, shape, type, convert: false), write);
 
     /// <exception cref="IOException">The disk is full or the folder cannot be written; an old file is as it
     /// was.</exception>

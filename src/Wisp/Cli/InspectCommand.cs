@@ -20,7 +20,8 @@ internal static class InspectCommand
     {
         var name = new Argument<string?>("MODEL")
         {
-            Description = "A GGUF file, the folder of a run, or a name in a model folder; without it the default model",
+            Description = "A GGUF file or shard, a Hugging Face folder, a llama2.c .bin file, the folder of a run, " +
+                "or a name in a model folder; without it the default model",
             Arity = ArgumentArity.ZeroOrOne,
         };
         // Every other command names its model so; whoever types it here is understood.
@@ -51,7 +52,7 @@ internal static class InspectCommand
         if (!console.Profile.Out.IsTerminal)
             console.Profile.Width = 1 << 24;
 
-        console.WriteLine($"{Printable(gguf.Path)}: GGUF version {gguf.Version}, {Count(gguf.Length, "byte")}, " +
+        console.WriteLine($"{Printable(gguf.Path)}: {gguf.Container}, {Count(gguf.Length, "byte")}, " +
             $"{Count(gguf.Metadata.Count, "metadata pair")}, {Count(gguf.Tensors.Count, "tensor")}");
         if (gguf.Metadata.Count > 0)
             WriteMetadata(gguf, console, all);
@@ -123,6 +124,7 @@ internal static class InspectCommand
             var (parameters, bytes) = Sums(gguf.Tensors);
             json.WriteStartObject();
             json.WriteString("file", gguf.Path);
+            json.WriteString("container", gguf.Container);
             json.WriteNumber("version", gguf.Version);
             json.WriteNumber("bytes", gguf.Length);
             json.WriteNumber("alignment", gguf.Alignment);

@@ -19,6 +19,12 @@ internal static class Models
         HelpName = "MODEL",
     };
 
+    /// <summary>The model that a command reads, where there is no default.</summary>
+    public static Argument<string> Argument() => new("MODEL")
+    {
+        Description = "A GGUF file or shard, a Hugging Face folder, a llama2.c .bin file, or a name in a model folder",
+    };
+
     /// <summary>The model of an option's value, ready to read and write text; null means the default model.</summary>
     /// <exception cref="UserException">There is no such model; the message says where was looked.</exception>
     public static ModelFile Open(string? name)
@@ -50,12 +56,21 @@ internal static class Models
         if (File.Exists(name))
             return name;
         if (Directory.Exists(name))
-            return Among([name], s_inFolder) ?? throw new UserException(
-                $"{name}: is a folder without a model: none of {string.Join(", ", s_inFolder)} is there.");
-        return Among(folders, [name, name + ".gguf"]) ?? throw new UserException(
+            return InFolder(name) ?? throw new UserException(
+                $"{name}: is a folder without a model: none of {string.Join(", ", s_inFolder)} is there, nor the " +
+                "config.json of a Hugging Face model.");
+        return Among(folders, [name, name + ".gguf"])
+            ?? folders.Select(f => Path.Combine(f, name)).Where(Directory.Exists).Select(InFolder)
+                .FirstOrDefault(found => found is not null)
+            ?? throw new UserException(
             $"{name}: no such model file, nor a model of that name in {string.Join(" or ", folders)}" +
             (Names(folders) is { Count: > 0 } names ? $", where there are: {string.Join(", ", names)}." : "."));
     }
+
+    // Ours by its file; a Hugging Face model is the folder itself; of shards the first stands for all.
+    private static string? InFolder(string folder) => Among([folder], s_inFolder)
+        ?? (File.Exists(Path.Combine(folder, "config.json")) ? folder : null)
+        ?? Directory.GetFiles(folder, "*-00001-of-?????.gguf") switch { [var only] => only, _ => null };
 
     private static string? Among(IEnumerable<string> folders, string[] names) =>
         names.SelectMany(name => folders.Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists);

@@ -14,6 +14,8 @@ internal static class WispCommand
             RunCommand.Create(),
             RunCommand.CreateDream(),
             InspectCommand.Create(),
+            ConvertCommand.Create(),
+            QuantizeCommand.Create(),
             PerplexityCommand.Create(),
             RenderCommand.Create(),
             ExportCommand.Create(),
