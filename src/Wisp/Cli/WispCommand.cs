@@ -14,6 +14,8 @@ internal static class WispCommand
             RunCommand.Create(),
             RunCommand.CreateDream(),
             InspectCommand.Create(),
+            TokenizeCommand.Create(),
+            DetokenizeCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),

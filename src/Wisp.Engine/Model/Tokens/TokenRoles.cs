@@ -47,6 +47,9 @@ internal sealed class TokenRoles
 
     private readonly Dictionary<string, int> _ids;
 
+    /// <summary>Whether a token of this spelling ends a generation, whatever its file says.</summary>
+    public static bool IsEnd(string spelling) => s_ends.Contains(spelling);
+
     public TokenRoles(Vocabulary vocabulary, Dictionary<string, int> ids, int eos)
     {
         _ids = ids;

@@ -39,6 +39,10 @@ public sealed class PreTokenizer
                 $"tokenizer.ggml.pre is '{name}', a way to split text that is not known here. Known are " +
                 $"{string.Join(", ", Known)}.");
 
+    /// <summary>All names of the split that has this one.</summary>
+    internal static string[] SameAs(string name) =>
+        Splits().FirstOrDefault(split => split.Names.Contains(name))?.Names ?? [];
+
     /// <summary>The pieces of a text.</summary>
     public Pieces Cut(ReadOnlySpan<byte> text) => new(text, _cuts);
 
@@ -140,7 +144,7 @@ public sealed class PreTokenizer
     }
 
     // The letters of DeepSeek's first models: those with a case, as pairs of first and last.
-    private const string DeepSeekLetters =
+    internal const string DeepSeekLetters =
         "AZaz\u00b5\u00b5\u00c0\u00d6\u00d8\u00f6\u00f8\u01ba\u01bc\u01bf\u01c4\u0293\u0295\u02af\u0370\u0373" +
         "\u0376\u0376\u0377\u0377\u037b\u037d\u037f\u037f\u0386\u0386\u0388\u038a\u038c\u038c\u038e\u03a1" +
         "\u03a3\u03f5\u03f7\u0481\u048a\u052f\u0531\u0556\u10a0\u10c5\u13a0\u13f5\u13f8\u13fd\u1c90\u1cba" +
@@ -155,7 +159,7 @@ public sealed class PreTokenizer
         "\U0001e900\U0001e943";
 
     // Blocks of Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese that AFMoE keeps apart.
-    private const string Scripts =
+    internal const string Scripts =
         "\u4e00\u9fff\u3400\u4dbf\u8c48\ufaff\u3040\u309f\u30a0\u30ff\uff65\uff9f\u2f00\u2fdf\u0e40\u0e7f" +
         "\u0e80\u0eff\u1780\u17ff\u1000\u109f\uaa60\uaa7f\ua9e0\ua9ff\uac00\ud7af\u1100\u11ff";
 }
