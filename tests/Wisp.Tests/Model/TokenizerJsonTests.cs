@@ -59,6 +59,77 @@ public sealed class TokenizerJsonTests : IDisposable
         }
     }
 
+    public static TheoryData<string, string, string> Refused => new()
+    {
+        { "[]", "{}", "expected an object" },
+        { "{", "{}", "not valid JSON" },
+        { "{}", "{}", "model: is nothing" },
+        { Model("{\"type\":\"WordLevel\"}"), "{}", "the model 'WordLevel' is not supported" },
+        { Bpe("{\"a\":-1}"), "{}", "whole number from 0" },
+        { Bpe("{\"a\":0,\"b\":0}"), "{}", "to both 'a' and 'b'" },
+        { Bpe("{\"a\":2000000}"), "{}", "ids or rows up to 2000000" },
+        {
+            "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+\\n\"},\"behavior\":\"Isolated\"}," +
+            "\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}", "{}", "splits text by '(a+)+ '"
+        },
+        {
+            "{\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}",
+            "{}", "Whitespace"
+        },
+        {
+            "{\"normalizer\":{\"type\":\"Lowercase\"},\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]}}",
+            "{}", "the normalizer Lowercase"
+        },
+        { Model("{\"type\":\"Unigram\",\"vocab\":[[\"a\"]]}"), "{}", "a token and its score" },
+        { Model("{\"type\":\"Unigram\",\"vocab\":[[\"\\ud800\",0]]}"), "{}", "surrogate" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public void What_is_not_understood_is_refused_by_name(string json, string config, string says)
+    {
+        File.WriteAllText(_folder[TokenizerJson.FileName], json);
+        File.WriteAllText(_folder[TokenizerJson.ConfigName], config);
+        var message = Assert.Throws<InvalidDataException>(() => TokenizerJson.Read(_folder.Path)).Message;
+        Assert.Contains(says, message);
+        Assert.StartsWith(_folder.Path, message);
+    }
+
+    [Fact]
+    public void A_folder_without_a_tokenizer_says_so() => Assert.Contains("has no tokenizer.json",
+        Assert.Throws<InvalidDataException>(() => TokenizerJson.Read(_folder.Path)).Message);
+
+    [Fact]
+    public void Rows_beyond_the_last_token_become_unused_tokens()
+    {
+        var tokenizer = SampleText.Trained();
+        TokenizerJson.Write(_folder.Path, tokenizer);
+        File.WriteAllText(_folder["config.json"], "{\"vocab_size\":704}");
+        var padded = TokenizerJson.Read(_folder.Path);
+        Assert.Equal(704, padded.VocabularySize);
+        Assert.Equal("[PAD703]", padded.Tokens[703]);
+        Assert.Equal((int)TokenType.Unused, padded.Types[703]);
+    }
+
+    [Fact]
+    public void Tokens_that_end_a_text_are_gathered_from_all_files()
+    {
+        var tokenizer = SampleText.Trained();
+        TokenizerJson.Write(_folder.Path, tokenizer);
+        File.WriteAllText(_folder[TokenizerJson.ConfigName], "{\"eos_token\":{\"content\":\"<think>\"}}");
+        int think = tokenizer.IdOf("<think>"), call = tokenizer.IdOf("<tool_call>");
+        File.WriteAllText(_folder["generation_config.json"], $"{{\"eos_token_id\":[{think},{call}],\"bos_token_id\":5}}");
+        var read = TokenizerJson.Read(_folder.Path);
+        Assert.Equal((5, think), (read.Bos, read.Eos));
+        Assert.Superset(new HashSet<int> { think, call, tokenizer.IdOf("<|im_end|>"), tokenizer.EndOfText },
+            read.EndOfGeneration.ToHashSet());
+    }
+
+    private static string Bpe(string vocab) => "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"}," +
+        Model($"{{\"type\":\"BPE\",\"vocab\":{vocab},\"merges\":[]}}")[1..];
+
+    private static string Model(string model) => $"{{\"model\":{model}}}";
+
     private byte[] AsGguf(Tokenizer tokenizer)
     {
         // Pairs have no order that means anything, so each is written alone and the parts are sorted.

@@ -26,7 +26,7 @@ public abstract partial class Tokenizer
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"{gguf.Path}: {e.Message}", e);
+            throw new InvalidDataException(JsonPart.OneLine($"{gguf.Path}: {e.Message}"), e);
         }
     }
 

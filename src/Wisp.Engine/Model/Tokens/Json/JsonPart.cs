@@ -11,6 +11,8 @@ internal readonly struct JsonPart
     // The largest tokenizer.json of today has 35 MB.
     private const long MaxFileBytes = 1 << 28;
 
+    private const int MaxMessage = 2_000; // a refused expression is shown whole
+
     private readonly JsonElement _element; // Undefined where nothing is there
     private readonly string _place;
 
@@ -39,7 +41,7 @@ internal readonly struct JsonPart
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            throw new InvalidDataException($"{path}: is not valid JSON: {e.Message}", e);
+            throw new InvalidDataException(OneLine($"{path}: is not valid JSON: {e.Message}"), e);
         }
     }
 
@@ -134,11 +136,18 @@ internal readonly struct JsonPart
     {
         var found = !Exists ? "nothing" : _element.ValueKind is JsonValueKind.Object or JsonValueKind.Array
             ? $"an {_element.ValueKind.ToString().ToLowerInvariant()}" : Short(_element.GetRawText());
-        return new InvalidDataException($"{_place}: is {found}, expected {expected}.");
+        return Refusal($"is {found}, expected {expected}.");
     }
 
     /// <summary>Something that is understood and not supported.</summary>
-    public InvalidDataException Refusal(string what) => new($"{_place}: {what}");
+    public InvalidDataException Refusal(string what) => new(OneLine($"{_place}: {what}"));
+
+    /// <summary>A message that may quote a file: one line, and not a long one.</summary>
+    public static string OneLine(string message)
+    {
+        message = message.ReplaceLineEndings(" ");
+        return message.Length <= MaxMessage ? message : message[..MaxMessage] + "...";
+    }
 
     /// <summary>The value as its file spells it, cut where it is long.</summary>
     public string Raw => Short(_element.GetRawText());

@@ -91,7 +91,10 @@ internal static class SplitForms
         yield return ("smollm", [Digits, Gpt2]);
         yield return ("starcoder", [Digits, Gpt2]);
         yield return ("falcon", [Punctuation, Gpt2, Numbers, "[0-9][0-9][0-9]"]);
-        yield return ("default", [@"[\p{P}\$\+<=>\^~\|]+", Gpt2, @"\p{N}+", "[0-9][0-9][0-9]"]);
+        // Spelled out, for ByteLevel would turn the text into other characters before the next step.
+        yield return ("default", [@"[\p{P}\$\+<=>\^~\|]+",
+            @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", @"\p{N}+",
+            "[0-9][0-9][0-9]"]);
         yield return ("bloom", [Clauses]);
         yield return ("poro-chat", [Clauses]);
         yield return ("viking", [Clauses, Digits]);

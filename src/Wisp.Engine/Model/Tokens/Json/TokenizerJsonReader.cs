@@ -8,7 +8,10 @@ internal sealed class TokenizerJsonReader
 {
     // Ids that no token has, and rows of the embedding beyond the last token, become unused tokens. More of them than
     // this beyond the number of tokens, and the file is damaged or hostile.
-    private const int MaxHoles = 1 << 16;
+    private const int MaxHoles = 1 << 12;
+
+    /// <summary>Regular expressions by which a normalizer merges blanks and drops those around a text.</summary>
+    internal const string ManyBlanks = " {2,}", OuterBlanks = "^ +| +$";
 
     private readonly JsonPart _file;
     private readonly JsonPart _config;
@@ -152,7 +155,7 @@ internal sealed class TokenizerJsonReader
             if (step.Type == "Precompiled")
                 map = step["precompiled_charsmap"] is { Exists: true } text ? Base64(text) : null;
             else if (step.Type == "Replace" && step["pattern"]["Regex"] is { IsString: true } pattern
-                && pattern.Text() == " {2,}")
+                && pattern.Text() is ManyBlanks or OuterBlanks)
                 merged = true;
             else if (step.Type is not ("NFC" or "NFKC" or "Nmt" or "Strip"))
                 throw step.Refusal($"the normalizer {step.Raw} is not supported for Unigram.");

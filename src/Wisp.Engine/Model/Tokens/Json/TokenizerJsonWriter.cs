@@ -214,12 +214,12 @@ internal static class TokenizerJsonWriter
         json.WriteEndObject();
     }
 
-    private static void WriteReplace(Utf8JsonWriter json, string from, string to)
+    private static void WriteReplace(Utf8JsonWriter json, string from, string to, string kind = "String")
     {
         json.WriteStartObject();
         json.WriteString("type", "Replace");
         json.WriteStartObject("pattern");
-        json.WriteString("String", from);
+        json.WriteString(kind, from);
         json.WriteEndObject();
         json.WriteString("content", to);
         json.WriteEndObject();
@@ -230,7 +230,8 @@ internal static class TokenizerJsonWriter
     {
         var ids = new Dictionary<string, int>();
         for (var id = 0; id < vocabulary.Tokens.Count; id++)
-            if (TypeOf(vocabulary, id) == TokenType.Normal && !vocabulary.Tokens[id].Contains(' '))
+            if (TypeOf(vocabulary, id) is TokenType.Normal or TokenType.UserDefined
+                && !vocabulary.Tokens[id].Contains(' '))
                 ids.TryAdd(vocabulary.Tokens[id], id);
         foreach (var (token, _) in ids.OrderByDescending(pair => vocabulary.Scores?[pair.Value] ?? 0)
             .ThenBy(pair => pair.Value))
@@ -289,25 +290,21 @@ internal static class TokenizerJsonWriter
             json.WriteEndObject();
         }
 
+        if (vocabulary.Switch("remove_extra_whitespaces", otherwise: false))
+        {
+            WriteReplace(json, TokenizerJsonReader.OuterBlanks, "", "Regex");
+            WriteReplace(json, TokenizerJsonReader.ManyBlanks, " ", "Regex");
+        }
+
         json.WriteEndArray();
         json.WriteEndObject();
         json.WriteStartObject("pre_tokenizer");
-        json.WriteString("type", "Sequence");
-        json.WriteStartArray("pretokenizers");
-        if (vocabulary.Switch("remove_extra_whitespaces", otherwise: false))
-        {
-            json.WriteStartObject();
-            json.WriteString("type", "WhitespaceSplit");
-            json.WriteEndObject();
-        }
-
-        json.WriteStartObject();
         json.WriteString("type", "Metaspace");
         json.WriteString("replacement", "▁");
-        json.WriteString("prepend_scheme", vocabulary.Switch("add_space_prefix", otherwise: false) ? "always" : "never");
+        // Where blanks are merged a word has one before it in any case.
+        json.WriteString("prepend_scheme", vocabulary.Switch("add_space_prefix", otherwise: false)
+            || vocabulary.Switch("remove_extra_whitespaces", otherwise: false) ? "always" : "never");
         json.WriteBoolean("split", true);
-        json.WriteEndObject();
-        json.WriteEndArray();
         json.WriteEndObject();
         WriteTemplate(json, vocabulary, addBos: false, addEos: true);
         json.WriteStartObject("decoder");
