@@ -12,7 +12,7 @@ internal static class PeerLogits
     private static readonly Option<string> ModelOption = new("-m") { Description = "A GGUF file", Required = true };
 
     public static Command[] Commands() => [Logits(), Greedy(), Tokens(), PeerGolden.Create(PeerOption),
-        PeerModel.Create(PeerOption, ModelOption)];
+        PeerModel.Create(PeerOption, ModelOption), PeerSplits.Create(PeerOption)];
 
     private static Command Logits()
     {

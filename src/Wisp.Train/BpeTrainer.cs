@@ -27,7 +27,7 @@ public static class BpeTrainer
     /// Trains a vocabulary of exactly <paramref name="vocabularySize"/> tokens: 256 bytes, merges, special tokens. The
     /// memory of a document must stay as it is until the enumeration ends.
     /// </summary>
-    public static Tokenizer Train(
+    public static ByteLevelBpe Train(
         IEnumerable<ReadOnlyMemory<byte>> documents, int vocabularySize, int threads,
         Action<BpeProgress>? progress = null, CancellationToken cancel = default)
     {
@@ -44,7 +44,7 @@ public static class BpeTrainer
         return Train(words, vocabularySize, progress, cancel);
     }
 
-    internal static Tokenizer Train(
+    internal static ByteLevelBpe Train(
         WordCounts words, int vocabularySize, Action<BpeProgress>? progress, CancellationToken cancel)
     {
         if (words.Count == 0)

@@ -47,13 +47,12 @@ internal sealed class WordCounts(int maxWords = WordCounts.DefaultMaxWords, int 
     public void AddText(ReadOnlySpan<byte> text, PreTokenizer split)
     {
         Bytes += text.Length;
-        for (var at = 0; at < text.Length;)
+        foreach (var piece in split.Cut(text))
         {
-            var end = split.End(text, at);
-            for (; end - at > MaxWordBytes; at += MaxWordBytes)
-                Add(text.Slice(at, MaxWordBytes), 1);
-            Add(text[at..end], 1);
-            at = end;
+            var rest = piece;
+            for (; rest.Length > MaxWordBytes; rest = rest[MaxWordBytes..])
+                Add(rest[..MaxWordBytes], 1);
+            Add(rest, 1);
         }
     }
 

@@ -82,26 +82,7 @@ public sealed class ModelFile : IDisposable
     }
 
     /// <summary>The tokenizer of a file, or null where the file has none.</summary>
-    public static Tokenizer? ReadTokenizer(Gguf gguf)
-    {
-        if (!gguf.TryGetString("tokenizer.ggml.model", out var kind) || kind is "none" or "no_vocab")
-            return null;
-        if (kind != "gpt2")
-            throw new InvalidDataException(
-                $"{gguf.Path}: tokenizer '{kind}' is not supported; only byte-level BPE ('gpt2') is.");
-        var tokens = gguf.GetStrings("tokenizer.ggml.tokens");
-        var types = gguf.TryGetInts("tokenizer.ggml.token_type", out var known) ? known : [.. tokens.Select(_ => 1)];
-        try
-        {
-            return Tokenizer.FromVocabulary(
-                gguf.TryGetString("tokenizer.ggml.pre", out var pre) ? pre : "default", tokens,
-                gguf.GetStrings("tokenizer.ggml.merges"), types);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException($"{gguf.Path}: {e.Message}", e);
-        }
-    }
+    public static Tokenizer? ReadTokenizer(Gguf gguf) => Tokenizer.Read(gguf);
 
     // Which tensor of the file is which of the model, all of them there and of the right shape.
     private static List<(GgufTensor Stored, ParameterTensor Tensor)> Match(Gguf gguf, ParameterMap map)
@@ -171,23 +152,8 @@ public sealed class ModelFile : IDisposable
         return writer;
     }
 
-    /// <summary>Adds a tokenizer's metadata; a document begins and ends with the end-of-text token.</summary>
-    public static GgufWriter AddTokenizer(GgufWriter writer, Tokenizer tokenizer)
-    {
-        writer
-            .AddString("tokenizer.ggml.model", "gpt2")
-            .AddString("tokenizer.ggml.pre", tokenizer.Pre)
-            .AddStrings("tokenizer.ggml.tokens", tokenizer.Tokens)
-            .AddInts("tokenizer.ggml.token_type", tokenizer.Types)
-            .AddStrings("tokenizer.ggml.merges", tokenizer.Merges);
-        return tokenizer.EndOfText < 0
-            ? writer.AddBool("tokenizer.ggml.add_bos_token", false)
-            : writer
-                .AddUInt("tokenizer.ggml.bos_token_id", tokenizer.EndOfText)
-                .AddUInt("tokenizer.ggml.eos_token_id", tokenizer.EndOfText)
-                .AddUInt("tokenizer.ggml.padding_token_id", tokenizer.EndOfText)
-                .AddBool("tokenizer.ggml.add_bos_token", true);
-    }
+    /// <summary>Adds a tokenizer's metadata.</summary>
+    public static GgufWriter AddTokenizer(GgufWriter writer, Tokenizer tokenizer) => tokenizer.Write(writer);
 
     // llama.cpp's llama_ftype: what most of the tensors are. The K types have names for mixtures too; these are the
     // pure.

@@ -18,6 +18,8 @@ internal static class WispCommand
             QuantizeCommand.Create(),
             PerplexityCommand.Create(),
             RenderCommand.Create(),
+            TokenizeCommand.Create(),
+            DetokenizeCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),

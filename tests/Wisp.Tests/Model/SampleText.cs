@@ -46,6 +46,6 @@ internal static class SampleText
         return bytes;
     }
 
-    public static Tokenizer Trained(int vocabularySize = 700) =>
+    public static ByteLevelBpe Trained(int vocabularySize = 700) =>
         BpeTrainer.Train([Encoding.UTF8.GetBytes(Text(new Random(1), 60_000, wide: true))], vocabularySize, threads: 1);
 }

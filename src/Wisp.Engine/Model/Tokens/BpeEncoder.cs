@@ -5,7 +5,7 @@ namespace Wisp.Model;
 /// pre-tokenizer cuts. Of all neighbours that have a merge the one of lowest rank merges first, the leftmost of equals.
 /// </summary>
 /// <remarks>
-/// It remembers the tokens of the pieces it has met, so each thread has its own: <see cref="Tokenizer.CreateEncoder"/>.
+/// It remembers the tokens of the pieces it has met, so each thread has its own: <see cref="ByteLevelBpe.CreateEncoder"/>.
 /// Pieces it remembers, or that have up to 128 bytes, cost no allocation.
 /// </remarks>
 public sealed class BpeEncoder
@@ -19,32 +19,24 @@ public sealed class BpeEncoder
     // From here on a heap beats looking at all neighbours after every merge; that would be quadratic.
     private const int MaxScanned = 128;
 
-    private readonly Tokenizer _tokenizer;
+    private readonly ByteLevelBpe _tokenizer;
     private readonly ByteStrings _pieces = new();
     private readonly List<int> _pieceIds = [];
     private readonly int[] _pieceEnds = new int[MaxRemembered];
     private readonly int[] _symbols = new int[MaxScanned];
     private readonly int[] _ranks = new int[MaxScanned];
-    private readonly List<(int Start, int Length, int Id)> _fragments = [];
+    private readonly SpecialSplit _special;
 
-    internal BpeEncoder(Tokenizer tokenizer) => _tokenizer = tokenizer;
+    internal BpeEncoder(ByteLevelBpe tokenizer) => (_tokenizer, _special) = (tokenizer, new SpecialSplit(tokenizer));
 
-    /// <summary>Appends the tokens of a text, which may be any bytes.</summary>
+    /// <summary>Appends the tokens of a text, which may be any bytes and comes back bit for bit.</summary>
     /// <param name="parseSpecial">
     /// Whether the spelling of a control token, such as &lt;|im_end|&gt;, becomes that token. False for every text that
     /// comes from outside. User-defined tokens are recognised either way, as in llama.cpp.
     /// </param>
     public void Encode(ReadOnlySpan<byte> utf8, List<int> ids, bool parseSpecial = false)
     {
-        var special = parseSpecial ? _tokenizer.Special : _tokenizer.AlwaysSpecial;
-        if (special.Count == 0)
-        {
-            EncodeText(utf8, ids);
-            return;
-        }
-
-        CutOutSpecial(utf8, special);
-        foreach (var (start, length, id) in _fragments)
+        foreach (var (start, length, id) in _special.Split(utf8, parseSpecial))
         {
             if (id >= 0)
                 ids.Add(id);
@@ -53,50 +45,10 @@ public sealed class BpeEncoder
         }
     }
 
-    // The longest spelling is cut out everywhere first, then the next: a text in which two spellings overlap is read
-    // as llama.cpp reads it.
-    private void CutOutSpecial(ReadOnlySpan<byte> text, List<int> special)
+    internal void EncodeText(ReadOnlySpan<byte> text, List<int> ids)
     {
-        _fragments.Clear();
-        _fragments.Add((0, text.Length, -1));
-        foreach (var id in special)
-        {
-            var spelling = _tokenizer.BytesOf(id);
-            if (text.IndexOf(spelling) < 0)
-                continue;
-
-            var count = _fragments.Count;
-            for (var i = 0; i < count; i++)
-            {
-                var fragment = _fragments[i];
-                while (fragment.Id < 0)
-                {
-                    var at = text.Slice(fragment.Start, fragment.Length).IndexOf(spelling);
-                    if (at < 0)
-                        break;
-                    if (at > 0)
-                        _fragments.Add((fragment.Start, at, -1));
-                    _fragments.Add((fragment.Start + at, spelling.Length, id));
-                    var taken = at + spelling.Length;
-                    fragment = (fragment.Start + taken, fragment.Length - taken, -1);
-                }
-
-                if (fragment.Length > 0)
-                    _fragments.Add(fragment);
-            }
-
-            _fragments.RemoveRange(0, count);
-        }
-    }
-
-    private void EncodeText(ReadOnlySpan<byte> text, List<int> ids)
-    {
-        for (var at = 0; at < text.Length;)
-        {
-            var end = _tokenizer.Split.End(text, at);
-            EncodePiece(text[at..end], ids);
-            at = end;
-        }
+        foreach (var piece in _tokenizer.Split.Cut(text))
+            EncodePiece(piece, ids);
     }
 
     private void EncodePiece(ReadOnlySpan<byte> piece, List<int> ids)
@@ -168,7 +120,8 @@ public sealed class BpeEncoder
         }
 
         foreach (var symbol in symbols[..count])
-            ids.Add(symbol);
+            if (symbol >= 0)
+                ids.Add(symbol);
     }
 
     // The same with a linked list and a heap of pairs, O(n log n). A pair whose symbols have changed since it was put
@@ -202,7 +155,8 @@ public sealed class BpeEncoder
         }
 
         for (var i = 0; i < symbols.Length; i = next[i])
-            ids.Add(symbols[i]);
+            if (symbols[i] >= 0)
+                ids.Add(symbols[i]);
 
         void Offer(int at)
         {
