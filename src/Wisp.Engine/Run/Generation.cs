@@ -37,14 +37,15 @@ public static class Generation
     }
 
     /// <summary>
-    /// The tokens of a prompt as our models read it: the beginning of a document, then the text. A vocabulary without
-    /// an end-of-text token leaves out the former.
+    /// The tokens of a prompt as its model wants them: the token that begins a text, where the vocabulary adds one,
+    /// then the text. An empty text begins with that token in any case, if there is one.
     /// </summary>
     /// <param name="parseSpecial">Whether the spelling of a control token in the text becomes that token.</param>
     public static List<int> Prompt(Tokenizer tokenizer, string text, bool parseSpecial = false)
     {
-        List<int> ids = tokenizer.EndOfText >= 0 ? [tokenizer.EndOfText] : [];
-        ids.AddRange(tokenizer.Encode(text, parseSpecial));
+        var begin = tokenizer.Bos >= 0 ? tokenizer.Bos : tokenizer.EndOfText;
+        List<int> ids = begin >= 0 && (tokenizer.AddBos || text.Length == 0) ? [begin] : [];
+        ids.AddRange(tokenizer.Encode(text, parseSpecial: parseSpecial));
         return ids;
     }
 

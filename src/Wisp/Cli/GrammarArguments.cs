@@ -41,13 +41,12 @@ internal sealed class GrammarArguments
     public TokenMask? Mask(ParseResult parse, Tokenizer tokenizer) =>
         Read(parse, tokenizer.IdOf) is { } grammar ? new TokenMask(grammar, TrieOf(tokenizer)) : null;
 
-    /// <summary>Special tokens match no text; the ends of a document and of a turn end a text.</summary>
+    // Special tokens match no text; those that end a generation end the text.
     private static TokenTrie TrieOf(Tokenizer tokenizer)
     {
         var pieces = Enumerable.Range(0, tokenizer.VocabularySize)
             .Select(id => tokenizer.IsSpecial(id) ? [] : tokenizer.BytesOf(id).ToArray()).ToArray();
-        int[] ends = [tokenizer.EndOfText, tokenizer.IdOf("<|im_end|>"), tokenizer.IdOf("<|eot_id|>")];
-        return new TokenTrie(pieces, ends.Where(id => id >= 0).Distinct());
+        return new TokenTrie(pieces, tokenizer.EndOfGeneration);
     }
 
     private static string TextOf(string path)

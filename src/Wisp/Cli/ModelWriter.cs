@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Wisp.Compute;
+using Wisp.Grammar;
 using Wisp.Model;
 using Wisp.Run;
 
@@ -22,6 +23,7 @@ internal sealed class ModelWriter : IDisposable
     private readonly Session _session;
     private readonly Sampling _sampling;
     private readonly GenerationOptions _options;
+    private readonly TokenMask? _mask;
     private ulong _seed;
 
     public ModelWriter(ParseResult parse, WritingArguments arguments, CancellationToken cancel)
@@ -33,7 +35,8 @@ internal sealed class ModelWriter : IDisposable
         var threads = arguments.Threads(parse);
         _model = Models.Open(arguments.Model(parse));
         _tokenizer = _model.Tokenizer!;
-        _options = _options with { End = new HashSet<int> { _tokenizer.EndOfText } };
+        _options = _options with { End = _tokenizer.EndOfGeneration };
+        _mask = arguments.Grammar.Mask(parse, _tokenizer);
         var context = arguments.Context(parse, _model.Config.Context);
         _pool = new WorkerPool(threads);
         _session = new Session(_model.Weights, _pool, context);
@@ -51,7 +54,8 @@ internal sealed class ModelWriter : IDisposable
                 $"{_model.Path}: its vocabulary has no token to begin a text with. Give a prompt.");
         _session.Clear();
         var sampler = new Sampler(_sampling, _seed, _tokenizer);
-        var text = new TextGeneration(_session, sampler, _tokenizer, _options);
+        var options = _mask is null ? _options : _options with { Allowed = new GrammarGuide(_mask).Allowed };
+        var text = new TextGeneration(_session, sampler, _tokenizer, options);
         var pieces = text.Write(ids, _cancel);
         Show(prompt);
         var scores = new StringBuilder();

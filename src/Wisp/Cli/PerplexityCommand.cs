@@ -50,7 +50,7 @@ internal static class PerplexityCommand
 
         using var pool = new WorkerPool(threads);
         using var progress = new ProgressLine(Terminal.On(parse.InvocationConfiguration.Error), TimeProvider.System);
-        var found = Perplexity.Of(model.Weights, pool, [.. tokens], window, model.Tokenizer.EndOfText,
+        var found = Perplexity.Of(model.Weights, pool, [.. tokens], window, Generation.Prompt(model.Tokenizer, "") is [var begin] ? begin : -1,
             (done, total) => progress.Report("judging", done, total), cancel);
         progress.Dispose();
         parse.InvocationConfiguration.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,

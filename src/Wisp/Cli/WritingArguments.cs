@@ -9,6 +9,9 @@ internal sealed class WritingArguments
     // OpenAI's limit is 20; more is no longer a list that a person reads.
     private const int MaxAlternatives = 100;
 
+    // Models of long contexts would take memory for keys and values that few texts need.
+    private const int MostByDefault = 8192;
+
     private readonly Option<string> _model = Models.Option();
 
     private readonly Option<int> _tokens;
@@ -20,7 +23,8 @@ internal sealed class WritingArguments
 
     private readonly Option<int> _context = new("--context", "-c")
     {
-        Description = "Tokens the model sees at once; 0 means all it was trained for", HelpName = "N",
+        Description = $"Tokens the model sees at once; 0 means all it was trained for, {MostByDefault} at most",
+        HelpName = "N",
     };
 
     private readonly Option<int?> _logProbabilities = new("--logprobs")
@@ -55,9 +59,12 @@ internal sealed class WritingArguments
         command.Add(_logProbabilities);
         command.Add(_quiet);
         Sampling = new SamplingArguments(command);
+        Grammar = new GrammarArguments(command);
     }
 
     public SamplingArguments Sampling { get; }
+
+    public GrammarArguments Grammar { get; }
 
     public string? Model(ParseResult parse) => parse.GetValue(_model);
 
@@ -68,8 +75,8 @@ internal sealed class WritingArguments
     /// <param name="trained">The most that the model can see.</param>
     public int Context(ParseResult parse, int trained) => parse.GetValue(_context) switch
     {
-        0 => trained,
-        < 0 and var given => throw new UserException($"--context is {given}; it must be 0 (all) or more."),
+        0 => Math.Min(trained, MostByDefault),
+        < 0 and var given => throw new UserException($"--context is {given}; it must be 0 or more."),
         var given when given > trained => throw new UserException(
             $"--context is {given:N0}, and the model was trained for {trained:N0} tokens. Take {trained:N0} or fewer."),
         var given => given,

@@ -120,8 +120,8 @@ public class TemplateLimitTests
     public void The_budget_grows_with_the_messages()
     {
         // All that was written is copied for each message of 1,000 characters: 125 million characters for 500
-        // messages, which the basic 2^26 do not pay for, but 256 more for each of the 500,000 do; 8·10⁹ for 4,000, which
-        // nothing pays for.
+        // messages, which the basic 2^26 do not pay for, but 256 more for each of the 500,000 do; 8·10⁹ for 4,000,
+        // which nothing pays for.
         const string Copying = "{% set n = namespace(s='') %}{% for m in messages %}{% set n.s = n.s + m.content %}" +
             "{% endfor %}{{ n.s|length }}";
         var template = new ChatTemplate(Copying);

@@ -5,8 +5,8 @@ using Wisp.Model;
 namespace Wisp.Tests.Model;
 
 /// <summary>
-/// Damaged and hostile tokenizers, as GGUF metadata and as tokenizer.json: one is read, and then encodes and decodes, or is
-/// refused with InvalidDataException; and it takes memory in proportion to its size.
+/// Damaged and hostile tokenizers, as GGUF metadata and as tokenizer.json: one is read, and then encodes and decodes,
+/// or is refused with InvalidDataException; and it takes memory in proportion to its size.
 /// </summary>
 public sealed class TokenizerFuzzTests : IDisposable
 {

@@ -2,11 +2,12 @@ namespace Wisp.Model;
 
 /// <summary>
 /// Text to tokens: byte pair encoding (Sennrich, Haddow, Birch 2016, arXiv:1508.07909) inside the pieces that the
-/// pre-tokenizer cuts. Of all neighbours that have a merge the one of lowest rank merges first, the leftmost of equals.
+/// pre-tokenizer cuts. Of all neighbours that have a merge the one of lowest rank merges first, the leftmost of
+/// equals.
 /// </summary>
 /// <remarks>
-/// It remembers the tokens of the pieces it has met, so each thread has its own: <see cref="ByteLevelBpe.CreateEncoder"/>.
-/// Pieces it remembers, or that have up to 128 bytes, cost no allocation.
+/// It remembers the tokens of the pieces it has met, so each thread has its own:
+/// <see cref="ByteLevelBpe.CreateEncoder"/>. Pieces it remembers, or that have up to 128 bytes, cost no allocation.
 /// </remarks>
 public sealed class BpeEncoder
 {

@@ -7,9 +7,10 @@ namespace Wisp.Model;
 /// "Space- and time-efficient string dictionaries") finds the longest entry that a text begins with.
 /// </summary>
 /// <remarks>
-/// Layout: u32 size of the array in bytes, the array, then all replacements, each ended by a zero. An array entry holds
-/// its letter in bits 0 to 7, whether an entry of the map ends here in bit 8, and the offset to its children in bits 10
-/// to 30, times 256 where bit 9 is set; the entry of a value has bit 31 set and the place of the replacement in the rest.
+/// Layout: u32 size of the array in bytes, the array, then all replacements, each ended by a zero. An array entry
+/// holds its letter in bits 0 to 7, whether an entry of the map ends here in bit 8, and the offset to its children in
+/// bits 10 to 30, times 256 where bit 9 is set; the entry of a value has bit 31 set and the place of the replacement
+/// in the rest.
 /// </remarks>
 internal sealed class CharacterMap
 {

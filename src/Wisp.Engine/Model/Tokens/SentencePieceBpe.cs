@@ -3,11 +3,13 @@ using System.Text;
 namespace Wisp.Model;
 
 /// <summary>
-/// SentencePiece's BPE (Kudo and Richardson 2018, arXiv:1808.06226; tokenizer.ggml.model llama): no pre-tokenizer, blanks
-/// are ▁, and of all neighbours that are a token together the one of highest score merges first, the leftmost of equals.
-/// A character that is no token becomes its bytes.
+/// SentencePiece's BPE (Kudo and Richardson 2018, arXiv:1808.06226; tokenizer.ggml.model llama): no pre-tokenizer,
+/// blanks are ▁, and of all neighbours that are a token together the one of highest score merges first, the leftmost
+/// of equals. A character that is no token becomes its bytes.
 /// </summary>
-/// <remarks>O(n log n) in the length of the text. Bytes that are no UTF-8 stay what they are, as in llama.cpp.</remarks>
+/// <remarks>
+/// O(n log n) in the length of the text. Bytes that are no UTF-8 stay what they are, as in llama.cpp.
+/// </remarks>
 public sealed class SentencePieceBpe : Tokenizer
 {
     private readonly ByteStrings _spellings = new(); // numbered as the tokens are

@@ -46,8 +46,8 @@ public abstract partial class Tokenizer
     };
 
     /// <summary>
-    /// A byte-level tokenizer from tokenizer.ggml.pre, .tokens, .merges and .token_type (empty = all normal). A document
-    /// begins and ends with the end-of-text token.
+    /// A byte-level tokenizer from tokenizer.ggml.pre, .tokens, .merges and .token_type (empty = all normal). A
+    /// document begins and ends with the end-of-text token.
     /// </summary>
     /// <exception cref="InvalidDataException">They do not fit together.</exception>
     public static ByteLevelBpe FromVocabulary(

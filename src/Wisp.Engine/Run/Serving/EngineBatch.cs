@@ -6,9 +6,8 @@ namespace Wisp.Run;
 /// <summary>The rows of one pass: which tokens of which requests, and what becomes of their logits.</summary>
 internal sealed class EngineBatch(int capacity, int vocabulary) : IDisposable
 {
-    /// <param name="Row">Its first row.</param>
-    /// <param name="Count">Its rows, guesses included.</param>
-    /// <param name="Picks">Its last rows whose logits are wanted: 0 within a prompt, else 1 and one for each guess.</param>
+    /// <param name="Row">Its first row.</param> <param name="Count">Its rows, guesses included.</param> <param
+    /// name="Picks">Its last rows whose logits are wanted: 0 within a prompt, else 1 and one for each guess.</param>
     private readonly record struct Part(EngineJob Job, int Row, int Count, int Picks);
 
     // Rows of logits in memory at once: the head's weights are read once for all of them.

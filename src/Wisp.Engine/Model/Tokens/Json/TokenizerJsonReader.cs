@@ -1,8 +1,8 @@
 namespace Wisp.Model;
 
 /// <summary>
-/// What a tokenizer.json and the files beside it say, as the pairs of a GGUF file: the kind is recognised by the structure
-/// of the file, and what that structure has and no kind knows is refused by name.
+/// What a tokenizer.json and the files beside it say, as the pairs of a GGUF file: the kind is recognised by the
+/// structure of the file, and what that structure has and no kind knows is refused by name.
 /// </summary>
 internal sealed class TokenizerJsonReader
 {

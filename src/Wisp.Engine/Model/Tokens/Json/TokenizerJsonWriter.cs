@@ -342,8 +342,8 @@ internal static class TokenizerJsonWriter
             json.WriteNull("unk_token");
     }
 
-    // Unused tokens with the name that a hole gets when it is read are left out, and so is one whose written form another
-    // has.
+    // Unused tokens with the name that a hole gets when it is read are left out, and so is one whose written form
+    // another has.
     private static void WriteVocab(Utf8JsonWriter json, Vocabulary vocabulary, Func<string, string> form)
     {
         json.WriteStartObject("vocab");
