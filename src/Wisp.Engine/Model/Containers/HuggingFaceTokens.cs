@@ -8,6 +8,10 @@ namespace Wisp.Model.Containers;
 /// </summary>
 internal static class HuggingFaceTokens
 {
+    /// <summary>What llama.cpp calls the tokenizer of a model that runs on ids; without the word it refuses the file.
+    /// </summary>
+    public const string NoVocabulary = "no_vocab";
+
     private const long MaxTemplateBytes = 1 << 20;
 
     private static readonly (string Key, string Field)[] s_ids =
@@ -21,6 +25,7 @@ internal static class HuggingFaceTokens
     /// tokenizer_config.json.</summary>
     public static void ToGguf(string folder, JsonFile config, GgufWriter writer)
     {
+        writer.AddString("tokenizer.ggml.model", NoVocabulary);
         var generation = JsonFile.OpenIfThere(Path.Combine(folder, "generation_config.json"));
         foreach (var (key, field) in s_ids)
             if ((generation?.TokenId(field) ?? config.TokenId(field)) is { } id)

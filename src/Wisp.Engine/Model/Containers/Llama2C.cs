@@ -65,6 +65,8 @@ internal static class Llama2C
         var tokenizer = Path.Combine(Path.GetDirectoryName(file.Path) ?? "", "tokenizer.bin");
         if (File.Exists(tokenizer))
             AddTokenizer(writer, tokenizer, shape.V);
+        else
+            writer.AddString("tokenizer.ggml.model", HuggingFaceTokens.NoVocabulary);
         return ModelContainer.Present(file.Path, versioned ? "llama2.c version 1" : "llama2.c (legacy head)", writer,
             Tensors(file, shape, versioned), [file]);
     }
