@@ -56,7 +56,7 @@ public sealed class TokenMask
     public int Words => _vocabulary.MaskWords;
 
     /// <summary>Sets the bits of all tokens that may come next and clears the others.</summary>
-    /// <exception cref="InvalidOperationException">
+    /// <exception cref="InvalidDataException">
     /// No token may: the vocabulary cannot spell what must come.
     /// </exception>
     public void Fill(Span<ulong> allowed, GrammarState state)
@@ -73,7 +73,7 @@ public sealed class TokenMask
             MaskOf(state.Stacks).CopyTo(allowed);
         if (!allowed.ContainsAnyExcept(0UL))
         {
-            throw new InvalidOperationException(
+            throw new InvalidDataException(
                 $"{_grammar.Name}: no token may come next. The vocabulary cannot spell what the grammar asks for " +
                 "here, or the text nests too deep.");
         }

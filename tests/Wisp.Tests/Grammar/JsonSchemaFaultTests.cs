@@ -100,6 +100,16 @@ public class JsonSchemaFaultTests
             """.Replace("HERE", $"{i}").Replace("NEXT", $"{i + 1}")));
         JsonSchema.Compile("{\"$defs\":{" + levels + ",\"l40\":{\"type\":\"object\"}},\"$ref\":\"#/$defs/l0\"}");
 
+        // Joins itself to itself, larger each time; and 2^15 joins of nothing.
+        Refused("""
+            {"properties":{"n":{"$ref":"#","additionalProperties":{"$ref":"#"}},"v":{"minimum":0}},
+             "additionalProperties":{"type":"boolean"}}
+            """, "when they are joined");
+        var twice = string.Join(',', Enumerable.Range(0, 15).Select(i => """
+            "lHERE":{"allOf":[{"$ref":"#/$defs/lNEXT"},{"$ref":"#/$defs/lNEXT"}]}
+            """.Replace("HERE", $"{i}").Replace("NEXT", $"{i + 1}")));
+        Refused("{\"$defs\":{" + twice + ",\"l15\":{}},\"$ref\":\"#/$defs/l0\"}", "when they are joined");
+
         static void Refused(string schema, string message) =>
             Assert.Contains(message, Assert.Throws<InvalidDataException>(() => JsonSchema.Compile(schema)).Message);
     }

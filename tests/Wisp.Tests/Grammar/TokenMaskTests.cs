@@ -47,7 +47,7 @@ public class TokenMaskTests
                     : pieces[id].Length > 0 && naive.Begins([.. text, .. pieces[id]])).ToArray();
                 if (expected.Length == 0)
                 {
-                    Assert.Throws<InvalidOperationException>(() => mask.Fill(allowed, state));
+                    Assert.Throws<InvalidDataException>(() => mask.Fill(allowed, state));
                     break;
                 }
 
@@ -190,7 +190,7 @@ public class TokenMaskTests
     public void A_state_without_a_token_is_an_error_and_not_an_empty_mask()
     {
         var mask = new TokenMask(Gbnf.Compile("root ::= \"x\"", "x.gbnf"), new TokenTrie([[(byte)'a'], []], [1]));
-        var error = Assert.Throws<InvalidOperationException>(() => mask.Fill(new ulong[1], mask.Start));
+        var error = Assert.Throws<InvalidDataException>(() => mask.Fill(new ulong[1], mask.Start));
         Assert.StartsWith("x.gbnf: no token may come next", error.Message);
         Assert.Throws<ArgumentException>(() => mask.Accept(mask.Start, 0));
         Assert.Throws<ArgumentException>(() => mask.Accept(mask.Start, -1));

@@ -12,6 +12,9 @@ internal sealed class SchemaMerge
     private const int MaxReferences = 32;
     private const int MaxCross = 64;
 
+    // Characters of all schemas that are joined, together: a recursion through allOf may join ever larger ones.
+    private const int MaxJoined = 1 << 19;
+
     private static readonly string[] s_least =
         ["minLength", "minItems", "minProperties", "minimum", "exclusiveMinimum"];
     private static readonly string[] s_most = ["maxLength", "maxItems", "maxProperties", "maximum", "exclusiveMaximum"];
@@ -19,6 +22,7 @@ internal sealed class SchemaMerge
     private readonly JsonNode? _root;
     private readonly string _file;
     private readonly Dictionary<string, string> _placeOfAnchor = [];
+    private long _joined;
 
     public SchemaMerge(JsonNode? root, string file)
     {
@@ -128,10 +132,22 @@ internal sealed class SchemaMerge
             var inner = NodeOf(part, place);
             SchemaReader.CheckWords(inner);
             var flat = Flatten(inner, references + 1);
-            return IsFalse(flat)
-                ? JsonValue.Create(false)
-                : Merge(new SchemaNode(left.AsObject(), node.Pointer, _file),
+            Spend(50, inner); // a call has its price even where nothing has to be joined
+            if (IsFalse(flat) || left is JsonObject { Count: 0 })
+                return flat;
+            Spend(left.ToJsonString().Length + flat.ToJsonString().Length, inner);
+            return Merge(new SchemaNode(left.AsObject(), node.Pointer, _file),
                     new SchemaNode(flat.AsObject(), place, _file));
+        }
+    }
+
+    private void Spend(int characters, SchemaNode at)
+    {
+        _joined += characters;
+        if (_joined > MaxJoined)
+        {
+            throw at.Fault($"the schemas that must hold together here come to more than {MaxJoined} characters when " +
+                "they are joined, perhaps because one joins itself to itself again and again");
         }
     }
 
@@ -297,17 +313,15 @@ internal sealed class SchemaMerge
     /// Whether surely no value is valid against both: they have no type in common, or different constants, or are
     /// objects that a property tells apart.
     /// </summary>
-    public bool AreApart(JsonNode? a, JsonNode? b, string place, int levels = 8)
+    /// <param name="a">Without $ref and allOf, from <see cref="Flat"/>.</param>
+    public bool AreApart(JsonNode a, JsonNode b, string place, int levels = 8)
     {
         if (IsFalse(a) || IsFalse(b))
             return true;
         if (IsTrue(a) || IsTrue(b) || levels == 0)
             return false;
-        var (flatA, flatB) = (Flatten(NodeOf(a, place)), Flatten(NodeOf(b, place)));
-        if (IsFalse(flatA) || IsFalse(flatB))
-            return true;
-        var left = new SchemaNode(flatA.AsObject(), place, _file);
-        var right = new SchemaNode(flatB.AsObject(), place, _file);
+        var left = new SchemaNode(a.AsObject(), place, _file);
+        var right = new SchemaNode(b.AsObject(), place, _file);
         var (ours, theirs) = (ConstantsOf(left), ConstantsOf(right));
         if (ours is not null && theirs is not null)
             return !ours.Select(Canonical).Intersect(theirs.Select(Canonical)).Any();
@@ -322,6 +336,10 @@ internal sealed class SchemaMerge
         return common.All(t => t == "object") && (common.Length == 0 || TellApart(left, right, place, levels));
     }
 
+    /// <summary>A schema with its references joined, or true or false.</summary>
+    public JsonNode Flat(JsonNode? schema, string place) =>
+        IsTrue(schema) || IsFalse(schema) ? schema! : Flatten(NodeOf(schema, place));
+
     private static List<JsonNode?>? ConstantsOf(SchemaNode node) =>
         node.Has("enum") || node.Has("const") ? ValuesOf(node) : null;
 
@@ -332,7 +350,8 @@ internal sealed class SchemaMerge
         return needed.Any(p => IsFalse(right["additionalProperties"]) && !theirs.ContainsKey(p))
             || alsoNeeded.Any(p => IsFalse(left["additionalProperties"]) && !ours.ContainsKey(p))
             || needed.Intersect(alsoNeeded).Any(p => ours.TryGetPropertyValue(p, out var x)
-                && theirs.TryGetPropertyValue(p, out var y) && AreApart(x, y, place, levels - 1));
+                && theirs.TryGetPropertyValue(p, out var y)
+                && AreApart(Flat(x, place), Flat(y, place), place, levels - 1));
 
         static HashSet<string> Names(SchemaNode node) =>
             [.. (node.List("required") ?? []).Select(v => v?.ToString() ?? "")];

@@ -75,7 +75,6 @@ internal sealed class SchemaReader
         var text = schema.ToJsonString();
         if (!_ruleOfText.TryGetValue(text, out var rule))
         {
-            GrammarRules.CheckSize(_size += text.Length / 16);
             rule = _rules.Add($"#{pointer} merged");
             _ruleOfText.Add(text, rule);
             _open.Enqueue((rule, schema, pointer));
@@ -188,11 +187,12 @@ internal sealed class SchemaReader
 
         if (word == "oneOf")
         {
+            var flat = merged.Select(m => _merge.Flat(m.Schema, m.Place)).ToArray();
             for (var i = 0; i < merged.Count; i++)
             {
                 for (var j = 0; j < i; j++)
                 {
-                    if (!_merge.AreApart(merged[i].Schema, merged[j].Schema, merged[i].Place))
+                    if (!_merge.AreApart(flat[i], flat[j], merged[i].Place))
                     {
                         throw node.FaultAt(word, $"a value might be valid against both {j} and {i} of 'oneOf', which " +
                             "allows one only; use 'anyOf', or tell them apart by type or by a constant property");
