@@ -25,11 +25,10 @@ internal static class HuggingFaceTokens
     /// tokenizer_config.json.</summary>
     public static void ToGguf(string folder, JsonFile config, GgufWriter writer)
     {
-        writer.AddString("tokenizer.ggml.model", NoVocabulary);
-        var generation = JsonFile.OpenIfThere(Path.Combine(folder, "generation_config.json"));
-        foreach (var (key, field) in s_ids)
-            if ((generation?.TokenId(field) ?? config.TokenId(field)) is { } id)
-                writer.AddUInt(key, id);
+        if (File.Exists(Path.Combine(folder, TokenizerJson.FileName)))
+            TokenizerJson.Read(folder).Write(writer);
+        else
+            WithoutVocabulary(folder, config, writer);
 
         var template = Path.Combine(folder, "chat_template.jinja");
         if (File.Exists(template))
@@ -41,6 +40,15 @@ internal static class HuggingFaceTokens
         else if (JsonFile.OpenIfThere(Path.Combine(folder, "tokenizer_config.json")) is { } tokenizer &&
             tokenizer.TextOrNull("chat_template") is { } text)
             writer.AddString("tokenizer.chat_template", text);
+    }
+
+    private static void WithoutVocabulary(string folder, JsonFile config, GgufWriter writer)
+    {
+        writer.AddString("tokenizer.ggml.model", NoVocabulary);
+        var generation = JsonFile.OpenIfThere(Path.Combine(folder, "generation_config.json"));
+        foreach (var (key, field) in s_ids)
+            if ((generation?.TokenId(field) ?? config.TokenId(field)) is { } id)
+                writer.AddUInt(key, id);
     }
 
     /// <summary>Writes the files of a model's tokens, and returns their paths.</summary>
@@ -56,7 +64,13 @@ internal static class HuggingFaceTokens
             json.WriteEndObject();
         });
         files.Add(generation);
-        if (gguf.TryGetString("tokenizer.chat_template", out var template))
+        var template = gguf.TryGetString("tokenizer.chat_template", out var text) ? text : null;
+        if (Tokenizer.Read(gguf) is { } tokenizer)
+        {
+            TokenizerJson.Write(folder, tokenizer, template);
+            files.Add(Path.Combine(folder, TokenizerJson.FileName));
+        }
+        else if (template is not null)
         {
             files.Add(Path.Combine(folder, "chat_template.jinja"));
             AtomicFile.Write(files[^1], stream => stream.Write(Encoding.UTF8.GetBytes(template)));
