@@ -164,10 +164,9 @@ internal sealed partial class Evaluator
         Value Bound(Expression? bound) => bound is null ? NoneValue.Instance : Evaluate(bound, scope);
         var (start, stop, step) = (Bound(slice.Start), Bound(slice.Stop), Bound(slice.Step));
         _line = item.Line;
-        if (of is UndefinedValue undefined)
-            throw new TemplateException(undefined.Reason);
-        return Sequences.Slice(of, start, stop, step, Budget) ??
-            new UndefinedValue($"a value of type '{of.TypeName}' has no slices.");
+        // Other than a missing item, a slice of what has none is a fault.
+        return Sequences.Slice(of, start, stop, step, Budget) ?? throw new TemplateException(
+            of is UndefinedValue undefined ? undefined.Reason : $"'{of.TypeName}' has no slices.");
     }
 
     /// <summary>of.name: first what the type has by that name, then the item.</summary>

@@ -175,12 +175,14 @@ internal sealed partial class Evaluator
         while (state.Next(out var item))
         {
             Budget.Charge(Budget.Scope);
-            ran = true;
             var inner = new Scope(scope);
             inner.Set("loop", state);
             _line = loop.Line;
             Assign(loop.Target, item, inner);
-            if (Run(loop.Body, inner) == Flow.Break)
+            var flow = Run(loop.Body, inner);
+            // As in Jinja: where every round ends early, by break or continue, the else part runs too.
+            ran |= flow == Flow.Next;
+            if (flow == Flow.Break)
                 break;
         }
 

@@ -42,6 +42,7 @@ public class StatementTests
     [InlineData("{% for x in l %}{{ loop.cycle('a', 'b') }}{{ loop.changed(x > 2) }}{% endfor %}", "aTruebTrueaFalse")]
     [InlineData("{% for x in l %}{% if x == 1 %}{% continue %}{% endif %}{{ x }}{% endfor %}", "32")]
     [InlineData("{% for x in l %}{{ x }}{% if x == 1 %}{% break %}{% endif %}{% endfor %}", "31")]
+    [InlineData("{% for x in l %}{{ x }}{% continue %}{% else %}none{% endfor %}", "312none")]
     [InlineData("{% for x in l|map('string') %}{{ loop.length }}{{ x }}{% endfor %}", "333132")]
     [InlineData("{% set g = l|select %}{% for x in g %}{{ x }}{% break %}{% endfor %}{{ g|list }}{{ g|list }}",
         "3[1, 2][]")]
@@ -107,6 +108,7 @@ public class StatementTests
         "template line 1: 2 names, but only 1 values to unpack.")]
     [InlineData("{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}",
         "template line 1: macro 'm' takes at most 1 arguments, and there are 2.")]
+    [InlineData("{{ nn[1:] }}", "template line 1: 'NoneType' has no slices.")]
     [InlineData("{{ 1 / 0 }}", "template line 1: division by zero.")]
     [InlineData("{{ 'a' + 1 }}", "template line 1: can only add 'str' to 'str', not 'int'.")]
     [InlineData("{{ s|tojson(indnt=2) }}", "template line 1: tojson() has no argument 'indnt'.")]

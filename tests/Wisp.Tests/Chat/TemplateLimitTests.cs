@@ -52,6 +52,11 @@ public class TemplateLimitTests
     [InlineData("{% macro m() %}{% call m() %}{% endcall %}{{ caller() }}{% endmacro %}{{ m() }}")]
     [InlineData("{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}")]
     [InlineData("{% block a %}{{ self.a() }}{% endblock %}")]
+    [InlineData("{% set x = '9' * 4300 %}{% for i in range(100000) %}{% set y = x|int %}{% endfor %}")]
+    [InlineData("{% set x = 2 ** 14000 %}{% for i in range(100000) %}{% set y = x|string %}{% endfor %}")]
+    [InlineData("{% set x = 2 ** 14000 %}{% for i in range(100000) %}{% set y = x // 3 %}{% endfor %}")]
+    [InlineData("{% for i in range(100000) %}{% set y = '%.2000f' % 1e300 %}{% endfor %}")]
+    [InlineData("{% for i in range(100000) %}{% set y = 1.5e300|round(300) %}{% endfor %}")]
     public void What_has_no_end_is_refused(string template)
     {
         // A unit pays for some 4 bytes that are kept, of 2^26 units, and for about as many again that are dropped at

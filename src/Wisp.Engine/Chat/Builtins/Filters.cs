@@ -52,7 +52,7 @@ internal static class Filters
         switch (value)
         {
             case TextValue text:
-                run.Budget.Charge(text.Text.Length);
+                run.Budget.Charge(text.Text.Length + Numbers.DigitsCost(Math.Min(text.Text.Length, Numbers.MaxDigits)));
                 if (radix is < 0 or 1 or > 36)
                     throw new TemplateException("the base of int is 0 or from 2 to 36.");
                 if (Numbers.TryParseInteger(text.Text, radix, out var number))
@@ -94,6 +94,7 @@ internal static class Filters
         var precision = Math.Clamp(args.Int(bound[0]), -400, 400);
         var method = bound[1] is null ? "common" : args.Text(bound[1]);
         var whole = Numbers.TryInteger(value, out var number);
+        run.Budget.Charge(16L * Math.Abs(precision));
         if (method == "common")
         {
             if (!whole)

@@ -17,14 +17,14 @@ internal static class Methods
     private static readonly Dictionary<string, Builtin> s_list = new()
     {
         ["copy"] = (_, self, args) => NoArguments(args, self),
-        ["count"] = (run, self, args) => Count(run, Items(self), args),
-        ["index"] = (run, self, args) => Index(run, Items(self), args),
+        ["count"] = (run, self, args) => Count(run, Items(run, self), args),
+        ["index"] = (run, self, args) => Index(run, Items(run, self), args),
     };
 
     private static readonly Dictionary<string, Builtin> s_tuple = new()
     {
-        ["count"] = (run, self, args) => Count(run, Items(self), args),
-        ["index"] = (run, self, args) => Index(run, Items(self), args),
+        ["count"] = (run, self, args) => Count(run, Items(run, self), args),
+        ["index"] = (run, self, args) => Index(run, Items(run, self), args),
     };
 
     private static readonly Dictionary<string, Builtin> s_dict = new()
@@ -94,7 +94,7 @@ internal static class Methods
                     "start" => range.Start,
                     "stop" => range.Stop,
                     "step" => range.Step,
-                    _ => null,
+                    _ => Bound(run, of, name, s_tuple),
                 };
             case IntValue or BoolValue:
                 return name switch
@@ -124,8 +124,8 @@ internal static class Methods
 
     private static BigInteger Whole(Value value) => Numbers.TryInteger(value, out var number) ? number : 0;
 
-    private static IReadOnlyList<Value> Items(Value value) =>
-        value is ListValue list ? list.Items : ((TupleValue)value).Items;
+    private static IReadOnlyList<Value> Items(Evaluator run, Value value) => value is ListValue list ? list.Items
+        : value is TupleValue tuple ? tuple.Items : Sequences.List(value, run.Budget);
 
     private static Value Count(Evaluator run, IReadOnlyList<Value> items, Arguments args)
     {

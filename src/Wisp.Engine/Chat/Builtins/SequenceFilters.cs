@@ -81,8 +81,7 @@ internal static class SequenceFilters
         {
             null or NoneValue => [],
             TextValue path => [.. path.Text.Split('.').Select(part =>
-                part.Length > 0 && part.All(char.IsAsciiDigit) && Numbers.TryParseInteger(part, 10, out var index)
-                    ? new IntValue(index) : (Value)part)],
+                part.Length is > 0 and < 10 && part.All(char.IsAsciiDigit) ? int.Parse(part) : (Value)part)],
             _ => [attribute],
         };
         return item =>

@@ -160,16 +160,16 @@ internal static class TextFilters
     private static Value Truncate(Evaluator run, Value value, Arguments args)
     {
         var bound = args.Bind(0, "length", "killwords", "end", "leeway");
-        var text = args.Text(value);
         var length = args.Int(bound[0], 255);
         var end = bound[2] is null ? "..." : args.Text(bound[2]);
         var leeway = bound[3] is null or NoneValue ? 5 : args.Int(bound[3]);
         var room = length - Characters.Length(end);
         if (room < 0 || leeway < 0)
             throw new TemplateException("truncate needs a length at least that of its end, and no negative leeway.");
-        run.Budget.Charge(text.Length + end.Length);
-        if (Characters.Length(text) <= (long)length + leeway)
+        if (Sequences.Count(value) <= (long)length + leeway)
             return value;
+        var text = args.Text(value);
+        run.Budget.Charge(text.Length + end.Length);
         var cut = text[..Characters.Offset(text, room)];
         if (bound[1] is not { IsTrue: true } && cut.LastIndexOf(' ') is >= 0 and var space)
             cut = cut[..space];

@@ -84,8 +84,7 @@ internal sealed class BraceFormat(
                 if (close <= end + 1)
                     throw new TemplateException("the format string has an empty or open '['.");
                 var key = name[(end + 1)..close];
-                value = item(value, key.All(char.IsAsciiDigit) && Numbers.TryParseInteger(key, 10, out var index)
-                    ? new IntValue(index) : key);
+                value = item(value, key.Length < 10 && key.All(char.IsAsciiDigit) ? int.Parse(key) : (Value)key);
                 end = close + 1;
             }
             else if (name[end] == '.')
@@ -153,6 +152,7 @@ internal sealed class BraceFormat(
         if (at < points.Length)
             throw new TemplateException($"the format specification {Printer.Quoted(specification)} is invalid.");
         var format = new NumberFormat(type, sign == '\0' ? '-' : sign, alternate, precision, grouping);
+        budget.Charge(format.Cost(value));
         var (prefix, body) = Parts(value, format, specification);
 
         var room = Math.Max(0, width - prefix.Length - Characters.Length(body));

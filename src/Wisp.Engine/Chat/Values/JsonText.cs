@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Wisp.Chat.Values;
@@ -29,7 +28,7 @@ internal sealed class JsonText(
                 Append(b.IsTrue ? "true" : "false");
                 break;
             case IntValue i:
-                Append(i.Number.ToString(CultureInfo.InvariantCulture));
+                Append(Numbers.Text(i.Number, budget));
                 break;
             case FloatValue f:
                 Append(Real(f.Number));
@@ -92,7 +91,7 @@ internal sealed class JsonText(
                 TextValue text => text.Text,
                 NoneValue => "null",
                 BoolValue b => b.IsTrue ? "true" : "false",
-                IntValue i => i.Number.ToString(CultureInfo.InvariantCulture),
+                IntValue i => Numbers.Text(i.Number, budget),
                 FloatValue f => Real(f.Number),
                 _ => throw new TemplateException($"a key of type '{key.TypeName}' cannot be written as JSON."),
             });

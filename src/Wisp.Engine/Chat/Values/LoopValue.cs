@@ -34,6 +34,9 @@ internal sealed class LoopValue(
         }
     }
 
+    /// <summary>As in "2/3": the number of the item, of how many.</summary>
+    public string Position => $"{_index0 + 1}/{Length}";
+
     private bool Read()
     {
         if (!_items.MoveNext())

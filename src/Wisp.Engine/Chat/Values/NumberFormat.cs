@@ -13,6 +13,14 @@ internal readonly record struct NumberFormat(char Type, char Sign, bool Alternat
     /// <summary>Digits nobody needs, and more than a float can ever have.</summary>
     public const int MaxPrecision = 2000;
 
+    /// <summary>Units it costs: floats are written from their exact values, which have up to 1,100 digits.</summary>
+    public long Cost(Value value)
+    {
+        if (value is FloatValue)
+            return (Precision is null && Type == '\0' ? 0 : Precision ?? 6) * 16L + 512;
+        return Numbers.TryInteger(value, out var number) ? number.GetBitLength() * number.GetBitLength() / 2048 + 1 : 0;
+    }
+
     /// <returns>The sign with any prefix, and the digits: zeros may be put between the two.</returns>
     public (string Prefix, string Digits) Of(BigInteger number)
     {

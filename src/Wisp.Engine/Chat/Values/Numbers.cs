@@ -9,7 +9,8 @@ internal static class Numbers
     /// <summary>Python refuses to print whole numbers beyond 4,300 digits, which are 14,285 bits.</summary>
     public const int MaxBits = 14_285;
 
-    private const int MaxDigits = 4300;
+    /// <summary>Of whole numbers, read or written.</summary>
+    public const int MaxDigits = 4300;
 
     public static bool IsNumber(Value value) => value is IntValue or FloatValue or BoolValue;
 
@@ -57,6 +58,17 @@ internal static class Numbers
         var whole = x.CompareTo(new BigInteger(Math.Floor(right)));
         return whole != 0 ? whole : double.IsInteger(right) ? 0 : -1;
     }
+
+    /// <summary>The digits of a whole number, whose time to write grows with the square of their count.</summary>
+    public static string Text(BigInteger number, Budget budget)
+    {
+        var bits = number.GetBitLength();
+        budget.Charge(bits * bits / 2048);
+        return number.ToString(CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Units that reading or writing so many decimal digits costs, at their exact values.</summary>
+    public static long DigitsCost(long digits) => digits * digits / 16;
 
     /// <summary>As int(text, radix) reads it: blanks around, a sign, a prefix that fits, single underscores.</summary>
     public static bool TryParseInteger(string text, int radix, out BigInteger number)

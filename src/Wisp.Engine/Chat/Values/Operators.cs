@@ -17,7 +17,7 @@ internal static class Operators
             throw new TemplateException(u.Reason);
         if (Numbers.IsNumber(a) && Numbers.IsNumber(b))
             return Numbers.TryInteger(a, out var x) && Numbers.TryInteger(b, out var y)
-                ? Whole(op, x, y) : Real(op, Numbers.ToDouble(a), Numbers.ToDouble(b));
+                ? Whole(op, x, y, budget) : Real(op, Numbers.ToDouble(a), Numbers.ToDouble(b));
         return (op, a, b) switch
         {
             ("+", TextValue x, TextValue y) => Join(x, y, budget),
@@ -98,8 +98,9 @@ internal static class Operators
         };
     }
 
-    private static Value Whole(string op, BigInteger a, BigInteger b)
+    private static Value Whole(string op, BigInteger a, BigInteger b, Budget budget)
     {
+        budget.Charge((a.GetBitLength() + b.GetBitLength()) / 16);
         if (b.IsZero && op is "/" or "//" or "%")
             throw new TemplateException("division by zero.");
         switch (op)

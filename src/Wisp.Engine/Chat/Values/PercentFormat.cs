@@ -38,8 +38,8 @@ internal sealed class PercentFormat
                 Convert();
         }
 
-        // A dict may hold more than the format speaks of; a tuple or a single value may not.
-        if (_used < _items.Count && _arguments is not (DictValue or ListValue))
+        // What has items may hold more than the format speaks of; a tuple, a text or a number may not.
+        if (_used < _items.Count && _arguments is not (DictValue or ListValue or RangeValue or UndefinedValue))
             throw new TemplateException("not all arguments were used by the format string.");
         return _text.ToString();
     }
@@ -124,6 +124,7 @@ internal sealed class PercentFormat
 
     private void Append(char type, Value value, NumberFormat format, int width, bool left, bool zero)
     {
+        _budget.Charge(format.Cost(value));
         string prefix = "", body;
         switch (type)
         {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Wisp.Chat.Values;
@@ -54,7 +53,7 @@ internal static class Printer
                 into.Append(b.IsTrue ? "True" : "False");
                 break;
             case IntValue i:
-                into.Append(i.Number.ToString(CultureInfo.InvariantCulture));
+                into.Append(Numbers.Text(i.Number, budget));
                 break;
             case FloatValue f:
                 into.Append(Numbers.Text(f.Number));
@@ -92,6 +91,9 @@ internal static class Printer
                 AppendPairs(into, names.Attributes.Select(
                     p => KeyValuePair.Create((Value)new TextValue(p.Key), p.Value)), budget);
                 into.Append("}>");
+                break;
+            case LoopValue loop:
+                into.Append($"<LoopContext {loop.Position}>");
                 break;
             case FunctionValue { TypeName: "Macro" } macro:
                 into.Append($"<Macro {Quoted(macro.Name)}>");

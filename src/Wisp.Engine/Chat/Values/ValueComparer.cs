@@ -9,7 +9,7 @@ internal sealed class ValueComparer(Budget budget) : IEqualityComparer<Value>
 {
     public bool Equals(Value? a, Value? b)
     {
-        budget.Charge(1);
+        budget.Charge(Budget.Step);
         if (ReferenceEquals(a, b))
             return a is not FloatValue { Number: double.NaN };
         switch (a, b)
@@ -41,7 +41,7 @@ internal sealed class ValueComparer(Budget budget) : IEqualityComparer<Value>
 
     public int GetHashCode(Value value)
     {
-        budget.Charge(1);
+        budget.Charge(Budget.Step);
         switch (value)
         {
             case TextValue text:
@@ -75,7 +75,7 @@ internal sealed class ValueComparer(Budget budget) : IEqualityComparer<Value>
     /// <param name="op">How the template writes the comparison, for the message.</param>
     public int Compare(Value a, Value b, string op = "<")
     {
-        budget.Charge(1);
+        budget.Charge(Budget.Step);
         switch (a, b)
         {
             case (UndefinedValue u, _):
