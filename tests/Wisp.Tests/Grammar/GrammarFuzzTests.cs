@@ -137,8 +137,8 @@ public class GrammarFuzzTests
         finally
         {
             // A term takes some hundred bytes, in the tree, as a step and among the atoms, and a bound of a number
-            // brings up to 40 digits of them. Schemas that must both hold are copied when they are joined: half a million
-            // characters at most, at some 60 bytes each.
+            // brings up to 40 digits of them. Schemas that must both hold are copied when they are joined: half a
+            // million characters at most, at some 60 bytes each.
             var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
             Assert.True(allocated < (32 << 20) + 20_000L * text.Length, $"{allocated} bytes for {text}");
         }

@@ -18,8 +18,9 @@ internal static class JsonFormats
 
     private const string Octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
 
-    // Labels of at most 63 characters, three of them: under the 253 of a name. Two hyphens in a row are left to xn--.
-    private const string Label = "[a-z0-9]{1,15}(-[a-z0-9]{1,15}){0,3}";
+    // Labels of at most 63 characters, three of them: under the 253 of a name. Two hyphens in a row are left to
+    // xn--, and a first digit to addresses.
+    private const string Label = "[a-z][a-z0-9]{0,14}(-[a-z0-9]{1,15}){0,3}";
     private const string Host = $@"{Label}(\.{Label}){{0,2}}";
 
     private static readonly Dictionary<string, string> s_patterns = new()
