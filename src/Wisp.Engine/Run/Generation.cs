@@ -40,7 +40,7 @@ public static class Generation
     public static List<int> Prompt(Tokenizer tokenizer, string text, bool parseSpecial = false)
     {
         List<int> ids = tokenizer.EndOfText >= 0 ? [tokenizer.EndOfText] : [];
-        ids.AddRange(tokenizer.Encode(text, parseSpecial));
+        ids.AddRange(tokenizer.Encode(text, parseSpecial: parseSpecial));
         return ids;
     }
 }

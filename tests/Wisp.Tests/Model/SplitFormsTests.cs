@@ -84,8 +84,8 @@ public class SplitFormsTests
         return pieces;
     }
 
-    // Characters of old scripts, in which the runtime's Unicode is ours too. No wide blanks: llama.cpp takes them out of
-    // ranges such as U+0800 to U+4E00.
+    // Characters of old scripts, in which the runtime's Unicode is ours too. No wide blanks: llama.cpp takes them out
+    // of ranges such as U+0800 to U+4E00.
     private static string Sample(Random random, int length) => string.Concat(Enumerable.Range(0, length).Select(_ =>
         s_parts[random.Next(s_parts.Length)]));
 

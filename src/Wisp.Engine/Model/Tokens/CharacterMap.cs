@@ -9,7 +9,8 @@ namespace Wisp.Model;
 /// <remarks>
 /// Layout: u32 size of the array in bytes, the array, then all replacements, each ended by a zero. An array entry holds
 /// its letter in bits 0 to 7, whether an entry of the map ends here in bit 8, and the offset to its children in bits 10
-/// to 30, times 256 where bit 9 is set; the entry of a value has bit 31 set and the place of the replacement in the rest.
+/// to 30, times 256 where bit 9 is set; the entry of a value has bit 31 set and the place of the replacement in the
+/// rest.
 /// </remarks>
 internal sealed class CharacterMap
 {
@@ -22,8 +23,8 @@ internal sealed class CharacterMap
         var size = map.Length < sizeof(uint) ? uint.MaxValue : BinaryPrimitives.ReadUInt32LittleEndian(map);
         if (size > map.Length - sizeof(uint) - 1L || size % sizeof(uint) != 0 || map[^1] != 0)
             throw new InvalidDataException(
-                $"tokenizer.ggml.precompiled_charsmap has {map.Length} bytes, which do not hold an array and the texts " +
-                "after it.");
+                $"tokenizer.ggml.precompiled_charsmap has {map.Length} bytes, which do not hold an array and the " +
+                "texts after it.");
         _entries = new uint[size / sizeof(uint)];
         for (var i = 0; i < _entries.Length; i++)
             _entries[i] = BinaryPrimitives.ReadUInt32LittleEndian(map.AsSpan(sizeof(uint) * (i + 1)));

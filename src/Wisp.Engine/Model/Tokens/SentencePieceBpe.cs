@@ -3,16 +3,22 @@ using System.Text;
 namespace Wisp.Model;
 
 /// <summary>
-/// SentencePiece's BPE (Kudo and Richardson 2018, arXiv:1808.06226; tokenizer.ggml.model llama): no pre-tokenizer, blanks
-/// are ▁, and of all neighbours that are a token together the one of highest score merges first, the leftmost of equals.
-/// A character that is no token becomes its bytes.
+/// SentencePiece's BPE (Kudo and Richardson 2018, arXiv:1808.06226; tokenizer.ggml.model llama): no pre-tokenizer,
+/// blanks are ▁, and of all neighbours that are a token together the one of highest score merges first, the leftmost
+/// of equals. A character that is no token becomes its bytes.
 /// </summary>
-/// <remarks>O(n log n) in the length of the text. Bytes that are no UTF-8 stay what they are, as in llama.cpp.</remarks>
+/// <remarks>O(n log n) in the length of the text. Bytes that are no UTF-8 stay what they are, as in
+/// llama.cpp.</remarks>
 public sealed class SentencePieceBpe : Tokenizer
 {
     private readonly ByteStrings _spellings = new(); // numbered as the tokens are
     private readonly int[] _idOfByte;
     private readonly bool _spacePrefix;
+
+    // Whether no token has ▁ after another character. Then nothing merges across that place, and each word can be read,
+    // and remembered, by itself.
+    private readonly bool _wordsStandAlone;
+    private PieceMemory? _spare; // waits here for whoever comes; a second thread at the same moment makes its own
 
     internal SentencePieceBpe(Vocabulary vocabulary)
         : base(vocabulary, s_defaults, PieceText.Spell)
@@ -27,6 +33,7 @@ public sealed class SentencePieceBpe : Tokenizer
                 throw new InvalidDataException($"tokenizer.ggml.tokens: {id} is spelled like another in UTF-8.");
         }
 
+        _wordsStandAlone = !Tokens.Any(token => token.TrimStart(PieceText.Blank).Contains(PieceText.Blank));
         _idOfByte = [.. Enumerable.Range(0, 256).Select(value =>
             IdOf(PieceText.OfByte(value)) is >= 0 and var id ? id : value < 0x80 ? IdOf($"{(char)value}") : -1)];
     }
@@ -37,7 +44,32 @@ public sealed class SentencePieceBpe : Tokenizer
     private protected override void EncodeText(ReadOnlySpan<byte> text, bool begins, List<int> ids)
     {
         var escaped = PieceText.Escape(text, blankFirst: begins && _spacePrefix);
-        new Merging(this, escaped).Run(ids);
+        if (!_wordsStandAlone)
+        {
+            Merge(escaped, ids);
+            return;
+        }
+
+        var memory = Interlocked.Exchange(ref _spare, null) ?? new PieceMemory(Merge);
+        for (var at = 0; at < escaped.Length;)
+        {
+            var end = EndOfWord(escaped, at);
+            memory.Encode(escaped.AsSpan(at, end - at), ids);
+            at = end;
+        }
+
+        _spare = memory;
+    }
+
+    private void Merge(ReadOnlySpan<byte> text, List<int> ids) => new Merging(this, text.ToArray()).Run(ids);
+
+    // The next ▁ that follows something else.
+    private static int EndOfWord(ReadOnlySpan<byte> text, int at)
+    {
+        while (text[at..].StartsWith(PieceText.BlankBytes))
+            at += PieceText.BlankBytes.Length;
+        var length = text[at..].IndexOf(PieceText.BlankBytes);
+        return length < 0 ? text.Length : at + length;
     }
 
     private float Score(int id) => Vocabulary.Scores is null ? 0 : Vocabulary.Scores[id];

@@ -46,15 +46,16 @@ public abstract partial class Tokenizer
     };
 
     /// <summary>
-    /// A byte-level tokenizer from tokenizer.ggml.pre, .tokens, .merges and .token_type (empty = all normal). A document
-    /// begins and ends with the end-of-text token.
+    /// A byte-level tokenizer from tokenizer.ggml.pre, .tokens, .merges and .token_type (empty = all normal). A
+    /// document begins and ends with the end-of-text token.
     /// </summary>
     /// <exception cref="InvalidDataException">They do not fit together.</exception>
     public static ByteLevelBpe FromVocabulary(
         string pre, IReadOnlyList<string> tokens, IReadOnlyList<string> merges, IReadOnlyList<int> types)
     {
         string[] all = [.. tokens];
-        var end = Array.IndexOf(all, "<|endoftext|>") is >= 0 and var found ? found : Array.IndexOf(all, "<|end_of_text|>");
+        var end = Array.IndexOf(all, "<|endoftext|>") is >= 0 and var found
+            ? found : Array.IndexOf(all, "<|end_of_text|>");
         return new ByteLevelBpe(new Vocabulary
         {
             Kind = "gpt2",

@@ -3,8 +3,8 @@ using System.Text;
 namespace Wisp.Model;
 
 /// <summary>
-/// Text to token ids and back, by any of the four ways models have: immutable and safe for any number of threads. Ids and
-/// texts are those of llama.cpp.
+/// Text to token ids and back, by any of the four ways models have: immutable and safe for any number of threads. Ids
+/// and texts are those of llama.cpp.
 /// </summary>
 public abstract partial class Tokenizer
 {
@@ -93,7 +93,8 @@ public abstract partial class Tokenizer
     public int[] Encode(string text, bool addSpecial = false, bool parseSpecial = false) =>
         Encode(Encoding.UTF8.GetBytes(text), addSpecial, parseSpecial);
 
-    /// <summary>The tokens of a text in UTF-8. Bytes that are none become U+FFFD where llama.cpp reads them so.</summary>
+    /// <summary>The tokens of a text in UTF-8. Bytes that are none become U+FFFD where llama.cpp reads them
+    /// so.</summary>
     public int[] Encode(ReadOnlySpan<byte> utf8, bool addSpecial = false, bool parseSpecial = false)
     {
         var ids = new List<int>(utf8.Length / 3 + 2);

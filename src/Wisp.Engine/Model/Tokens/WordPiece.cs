@@ -3,9 +3,9 @@ using System.Text;
 namespace Wisp.Model;
 
 /// <summary>
-/// WordPiece (Schuster and Nakajima 2012; Devlin et al. 2019, BERT, arXiv:1810.04805; tokenizer.ggml.model bert): text is
-/// made plain and cut at white space, signs and ideographs, and each word is read as the longest token, again and again.
-/// A word that cannot be read to its end is the unknown token.
+/// WordPiece (Schuster and Nakajima 2012; Devlin et al. 2019, BERT, arXiv:1810.04805; tokenizer.ggml.model bert):
+/// text is made plain and cut at white space, signs and ideographs, and each word is read as the longest token, again
+/// and again. A word that cannot be read to its end is the unknown token.
 /// </summary>
 /// <remarks>A token that begins a word is stored with ▁ before it, one that continues a word as it is.</remarks>
 public sealed class WordPiece : Tokenizer

@@ -113,8 +113,8 @@ internal sealed class WordCut(WordLetters letters, int digits, SignTail tail, Co
         }
     }
 
-    // [^a-z]*[^A-Z]+ and, failing that, [^a-z]+[^A-Z]*, both of letters. Where no small letter follows the capitals, the
-    // first gives back as many of them as it must, up to one that has no case.
+    // [^a-z]*[^A-Z]+ and, failing that, [^a-z]+[^A-Z]*, both of letters. Where no small letter follows the capitals,
+    // the first gives back as many of them as it must, up to one that has no case.
     private static int EndOfCased(ReadOnlySpan<byte> text, int start, CharacterClass word, bool bothOnly)
     {
         var at = start;

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Wisp.Model;
 
 /// <summary>
-/// What a GGUF file says of its tokenizer and a tokenizer.json does not, as an object of pairs: a text, a whole number, a
-/// switch or a list; null for a pair that the file lacks although the tokenizer.json speaks of it.
+/// What a GGUF file says of its tokenizer and a tokenizer.json does not, as an object of pairs: a text, a whole
+/// number, a switch or a list; null for a pair that the file lacks although the tokenizer.json speaks of it.
 /// </summary>
 internal static class OwnPairs
 {

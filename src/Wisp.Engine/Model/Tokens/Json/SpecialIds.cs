@@ -1,8 +1,8 @@
 namespace Wisp.Model;
 
 /// <summary>
-/// Which token begins a text, which ends it and so on, gathered from the files of a folder in the order of their weight:
-/// tokenizer_config.json, special_tokens_map.json, then ids of generation_config.json and config.json.
+/// Which token begins a text, which ends it and so on, gathered from the files of a folder in the order of their
+/// weight: tokenizer_config.json, special_tokens_map.json, then ids of generation_config.json and config.json.
 /// </summary>
 internal sealed class SpecialIds(
     JsonPart file, JsonPart config, TokenizerJsonSides sides, IReadOnlyDictionary<string, int> ids,
@@ -22,7 +22,8 @@ internal sealed class SpecialIds(
             if (Find(name) is >= 0 and var id)
                 numbers[key] = (uint)id;
 
-        // Of more than one token that ends a turn, llama.cpp knows most by their spelling; a GGUF file has room for one.
+        // Of more than one token that ends a turn, llama.cpp knows most by their spelling; a GGUF file has room for
+        // one.
         if (sides.Generation["eos_token_id"] is { IsArray: true } ends)
             foreach (var end in ends.Items())
                 if (end.IsNumber && tokens.ElementAtOrDefault(end.Int(int.MinValue)) is { } spelling

@@ -17,7 +17,8 @@ public static class TokenizerJson
 
     public const string ConfigName = "tokenizer_config.json";
 
-    /// <summary>The pairs of a GGUF file that differ from what the rest of the folder says, and those it lacks.</summary>
+    /// <summary>The pairs of a GGUF file that differ from what the rest of the folder says, and those it
+    /// lacks.</summary>
     public const string OwnKey = "wisp_gguf";
 
     /// <exception cref="InvalidDataException">A file is missing or damaged, or needs what is not supported.</exception>
