@@ -48,6 +48,7 @@ internal static class DetokenizeCommand
     [
         .. words.SelectMany(word => word.Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries))
             .Select(word => int.TryParse(word, out var id) && id >= 0
-                ? id : throw new UserException($"'{Terminal.Clean(word)}' is no token id; ids are whole numbers from 0.")),
+                ? id : throw new UserException(
+                    $"'{Terminal.Clean(word)}' is no token id; ids are whole numbers from 0.")),
     ];
 }

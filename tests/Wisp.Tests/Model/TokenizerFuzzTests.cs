@@ -20,9 +20,10 @@ public sealed class TokenizerFuzzTests : IDisposable
     [
         null, "true", "-1", "0", "3", "65536", "2097151", "2147483647", "4294967295", "1e999", "-0.5", "\"\"", "\"a\"",
         "\"▁\"", $"\"{HalfPair}\"", "\"<0x0A>\"", "[]", "{}", "[[]]", "[\"a\",\"b\",\"c\"]", "{\"type\":\"Sequence\"}",
-        "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+$\"}," +
-        "\"behavior\":\"Isolated\"}", "{\"type\":\"Metaspace\"}", "{\"type\":\"Precompiled\",\"precompiled_charsmap\":" +
-        "\"BAAAAAAAAAAA\"}", "\"AAAA\"", "\"BPE\"", "\"Unigram\"", "\"WordPiece\"", "\"gpt-4o\"", "\"llama\"", "\"t5\"",
+        "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}", "{\"type\":\"Metaspace\"}",
+        "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+$\"},\"behavior\":\"Isolated\"}",
+        "{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"BAAAAAAAAAAA\"}",
+        "\"AAAA\"", "\"BPE\"", "\"Unigram\"", "\"WordPiece\"", "\"gpt-4o\"", "\"llama\"", "\"t5\"",
     ];
 
     private static readonly string[] s_numbers = ["bos_token_id", "unknown_token_id", "eot_token_id"],

@@ -53,7 +53,8 @@ public sealed class TokenizerJsonTests : IDisposable
             using var json = JsonDocument.Parse(line);
             var text = TokenizerGoldenTests.Bytes(json.RootElement.GetProperty("text"));
             Assert.Equal(TokenizerGoldenTests.Ids(json.RootElement, "plain"), tokenizer.Encode(text));
-            Assert.Equal(TokenizerGoldenTests.Ids(json.RootElement, "special"), tokenizer.Encode(text, addSpecial: true));
+            Assert.Equal(TokenizerGoldenTests.Ids(json.RootElement, "special"),
+                tokenizer.Encode(text, addSpecial: true));
             Assert.Equal(TokenizerGoldenTests.Ids(json.RootElement, "parse"),
                 tokenizer.Encode(text, parseSpecial: true));
         }
@@ -118,7 +119,8 @@ public sealed class TokenizerJsonTests : IDisposable
         TokenizerJson.Write(_folder.Path, tokenizer);
         File.WriteAllText(_folder[TokenizerJson.ConfigName], "{\"eos_token\":{\"content\":\"<think>\"}}");
         int think = tokenizer.IdOf("<think>"), call = tokenizer.IdOf("<tool_call>");
-        File.WriteAllText(_folder["generation_config.json"], $"{{\"eos_token_id\":[{think},{call}],\"bos_token_id\":5}}");
+        File.WriteAllText(_folder["generation_config.json"],
+            $"{{\"eos_token_id\":[{think},{call}],\"bos_token_id\":5}}");
         var read = TokenizerJson.Read(_folder.Path);
         Assert.Equal((5, think), (read.Bos, read.Eos));
         Assert.Superset(new HashSet<int> { think, call, tokenizer.IdOf("<|im_end|>"), tokenizer.EndOfText },

@@ -11,24 +11,21 @@ namespace Wisp.Model;
 /// </remarks>
 public sealed class BpeEncoder
 {
-    // A book has some 20 thousand different pieces. At the limit everything is forgotten: no bookkeeping for hits.
-    private const int MaxRemembered = 1 << 16;
-
-    // Longer pieces are rare and seldom seen twice.
-    private const int MaxRememberedBytes = 48;
-
     // From here on a heap beats looking at all neighbours after every merge; that would be quadratic.
     private const int MaxScanned = 128;
 
     private readonly ByteLevelBpe _tokenizer;
-    private readonly ByteStrings _pieces = new();
-    private readonly List<int> _pieceIds = [];
-    private readonly int[] _pieceEnds = new int[MaxRemembered];
+    private readonly PieceMemory _memory;
     private readonly int[] _symbols = new int[MaxScanned];
     private readonly int[] _ranks = new int[MaxScanned];
     private readonly SpecialSplit _special;
 
-    internal BpeEncoder(ByteLevelBpe tokenizer) => (_tokenizer, _special) = (tokenizer, new SpecialSplit(tokenizer));
+    internal BpeEncoder(ByteLevelBpe tokenizer)
+    {
+        _tokenizer = tokenizer;
+        _special = new SpecialSplit(tokenizer);
+        _memory = new PieceMemory(Merge);
+    }
 
     /// <summary>Appends the tokens of a text, which may be any bytes and comes back bit for bit.</summary>
     /// <param name="parseSpecial">
@@ -49,33 +46,7 @@ public sealed class BpeEncoder
     internal void EncodeText(ReadOnlySpan<byte> text, List<int> ids)
     {
         foreach (var piece in _tokenizer.Split.Cut(text))
-            EncodePiece(piece, ids);
-    }
-
-    private void EncodePiece(ReadOnlySpan<byte> piece, List<int> ids)
-    {
-        if (piece.Length > MaxRememberedBytes)
-        {
-            Merge(piece, ids);
-            return;
-        }
-
-        var number = _pieces.FindOrAdd(piece, out var added);
-        if (added)
-        {
-            if (number == MaxRemembered)
-            {
-                _pieces.Clear();
-                _pieceIds.Clear();
-                number = _pieces.FindOrAdd(piece, out _);
-            }
-
-            Merge(piece, _pieceIds);
-            _pieceEnds[number] = _pieceIds.Count;
-        }
-
-        for (var i = number == 0 ? 0 : _pieceEnds[number - 1]; i < _pieceEnds[number]; i++)
-            ids.Add(_pieceIds[i]);
+            _memory.Encode(piece, ids);
     }
 
     private void Merge(ReadOnlySpan<byte> piece, List<int> ids)

@@ -23,8 +23,8 @@ internal sealed class CharacterMap
         var size = map.Length < sizeof(uint) ? uint.MaxValue : BinaryPrimitives.ReadUInt32LittleEndian(map);
         if (size > map.Length - sizeof(uint) - 1L || size % sizeof(uint) != 0 || map[^1] != 0)
             throw new InvalidDataException(
-                $"tokenizer.ggml.precompiled_charsmap has {map.Length} bytes, which do not hold an array and the texts " +
-                "after it.");
+                $"tokenizer.ggml.precompiled_charsmap has {map.Length} bytes, which do not hold an array and the " +
+                "texts after it.");
         _entries = new uint[size / sizeof(uint)];
         for (var i = 0; i < _entries.Length; i++)
             _entries[i] = BinaryPrimitives.ReadUInt32LittleEndian(map.AsSpan(sizeof(uint) * (i + 1)));

@@ -27,8 +27,9 @@ internal static class PieceText
 
     /// <summary>The value of a byte token, or null.</summary>
     public static byte? ValueOf(string token) => token is ['<', '0', 'x', _, _, '>']
-        && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
-        ? value : null;
+        && byte.TryParse(
+            token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
+            ? value : null;
 
     public static string OfByte(int value) => $"<0x{value:X2}>";
 

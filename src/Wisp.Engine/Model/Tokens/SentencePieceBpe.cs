@@ -16,6 +16,11 @@ public sealed class SentencePieceBpe : Tokenizer
     private readonly int[] _idOfByte;
     private readonly bool _spacePrefix;
 
+    // Whether no token has ▁ after another character. Then nothing merges across that place, and each word can be read,
+    // and remembered, by itself.
+    private readonly bool _wordsStandAlone;
+    private PieceMemory? _spare; // waits here for whoever comes; a second thread at the same moment makes its own
+
     internal SentencePieceBpe(Vocabulary vocabulary)
         : base(vocabulary, s_defaults, PieceText.Spell)
     {
@@ -29,6 +34,7 @@ public sealed class SentencePieceBpe : Tokenizer
                 throw new InvalidDataException($"tokenizer.ggml.tokens: {id} is spelled like another in UTF-8.");
         }
 
+        _wordsStandAlone = !Tokens.Any(token => token.TrimStart(PieceText.Blank).Contains(PieceText.Blank));
         _idOfByte = [.. Enumerable.Range(0, 256).Select(value =>
             IdOf(PieceText.OfByte(value)) is >= 0 and var id ? id : value < 0x80 ? IdOf($"{(char)value}") : -1)];
     }
@@ -39,7 +45,32 @@ public sealed class SentencePieceBpe : Tokenizer
     private protected override void EncodeText(ReadOnlySpan<byte> text, bool begins, List<int> ids)
     {
         var escaped = PieceText.Escape(text, blankFirst: begins && _spacePrefix);
-        new Merging(this, escaped).Run(ids);
+        if (!_wordsStandAlone)
+        {
+            Merge(escaped, ids);
+            return;
+        }
+
+        var memory = Interlocked.Exchange(ref _spare, null) ?? new PieceMemory(Merge);
+        for (var at = 0; at < escaped.Length;)
+        {
+            var end = EndOfWord(escaped, at);
+            memory.Encode(escaped.AsSpan(at, end - at), ids);
+            at = end;
+        }
+
+        _spare = memory;
+    }
+
+    private void Merge(ReadOnlySpan<byte> text, List<int> ids) => new Merging(this, text.ToArray()).Run(ids);
+
+    // The next ▁ that follows something else.
+    private static int EndOfWord(ReadOnlySpan<byte> text, int at)
+    {
+        while (text[at..].StartsWith(PieceText.BlankBytes))
+            at += PieceText.BlankBytes.Length;
+        var length = text[at..].IndexOf(PieceText.BlankBytes);
+        return length < 0 ? text.Length : at + length;
     }
 
     private float Score(int id) => Vocabulary.Scores is null ? 0 : Vocabulary.Scores[id];

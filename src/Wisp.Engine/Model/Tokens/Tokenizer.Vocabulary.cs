@@ -54,7 +54,8 @@ public abstract partial class Tokenizer
         string pre, IReadOnlyList<string> tokens, IReadOnlyList<string> merges, IReadOnlyList<int> types)
     {
         string[] all = [.. tokens];
-        var end = Array.IndexOf(all, "<|endoftext|>") is >= 0 and var found ? found : Array.IndexOf(all, "<|end_of_text|>");
+        var end = Array.IndexOf(all, "<|endoftext|>") is >= 0 and var found
+            ? found : Array.IndexOf(all, "<|end_of_text|>");
         return new ByteLevelBpe(new Vocabulary
         {
             Kind = "gpt2",

@@ -4,9 +4,9 @@ namespace Wisp.Model;
 
 /// <summary>
 /// The unigram model of SentencePiece (Kudo 2018, arXiv:1804.10959; tokenizer.ggml.model t5): of all ways to read a
-/// text as tokens the one with the greatest sum of scores, by Viterbi's algorithm: <code>best(j) = max over tokens t
-/// that end at j of best(j - |t|) + score(t)</code> A character that no token begins with costs ten more than the
-/// worst token; such characters in a row are one unknown.
+/// text as tokens the one with the greatest sum of scores, by Viterbi's algorithm:
+/// <code>best(j) = max over tokens t that end at j of best(j - |t|) + score(t)</code>
+/// A character that no token begins with costs ten more than the worst token; such characters in a row are one unknown.
 /// </summary>
 /// <remarks>
 /// Sums are float64 and of equal ways the one found first wins, as in llama.cpp. O(n) steps, each up to the longest

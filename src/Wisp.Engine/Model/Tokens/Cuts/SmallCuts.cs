@@ -14,16 +14,17 @@ internal sealed class LineCut : Cut
 /// <summary><c>\s+$</c>: the white space that ends a text.</summary>
 internal sealed class TrailingSpaceCut : Cut
 {
-    public override int Match(ReadOnlySpan<byte> text, int at) => Start(text) <= at ? text.Length : -1;
+    public override int Match(ReadOnlySpan<byte> text, int at) => Start(text, at) == at ? text.Length : -1;
 
     // Looking at each place of a long run of spaces for its end would be quadratic.
     public override int End(ReadOnlySpan<byte> text, int at) =>
-        Start(text) is var start && start > at ? start : text.Length;
+        Start(text, at) is var start && start > at ? start : text.Length;
 
-    private static int Start(ReadOnlySpan<byte> text)
+    // Not before the piece: all that stands there has been cut already.
+    private static int Start(ReadOnlySpan<byte> text, int from)
     {
         var start = text.Length;
-        while (Utf8Scan.ClassBefore(text, start) == CharacterClass.Space)
+        while (start > from && Utf8Scan.ClassBefore(text, start) == CharacterClass.Space)
         {
             do
                 start--;

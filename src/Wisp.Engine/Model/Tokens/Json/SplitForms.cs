@@ -72,8 +72,8 @@ internal static class SplitForms
         yield return ("qwen2", [qwen2]);
         yield return ("stablelm2", [qwen2]);
         yield return ("bailingmoe", [qwen2]);
-        yield return ("qwen35", [$@"{Contraction}|{Lead}[\p{{L}}\p{{M}}]+|\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+[\r\n]*|" +
-            Spaces]);
+        yield return ("qwen35", [$@"{Contraction}|{Lead}[\p{{L}}\p{{M}}]+|\p{{N}}|" +
+            @" ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|" + Spaces]);
         yield return ("seed-coder", [$@"{Contraction}|{Lead}\p{{L}}+|\p{{N}}| ?[^\s\p{{L}}\p{{N}}\r\n]+|{Spaces}"]);
         yield return ("ufakzeka", [qwen2[(Contraction.Length + 1)..]]);
         yield return ("exaone-moe", [$@"{Contraction}|{Lead}(?:\p{{L}}\p{{M}}*(?: \p{{L}}\p{{M}}*)*)+|\p{{N}}|" +

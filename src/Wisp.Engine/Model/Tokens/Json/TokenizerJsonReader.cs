@@ -83,7 +83,8 @@ internal sealed class TokenizerJsonReader
         foreach (var step in TokenizerSteps.Of(_file["pre_tokenizer"], "pretokenizers"))
         {
             // Blanks are ▁ by now, so splitting at blanks does nothing.
-            var nothing = step.Type == "Split" && step["pattern"]["String"] is { IsString: true } at && at.Text() == " ";
+            var nothing = step.Type == "Split" && step["pattern"]["String"] is { IsString: true } at
+                && at.Text() == " ";
             if (step.Type != "Metaspace" && !nothing)
                 throw step.Refusal($"the pre_tokenizer {step.Raw} is not supported for SentencePiece BPE.");
             prefixed |= step.Type == "Metaspace" && TokenizerSteps.Prepends(step);
@@ -119,7 +120,8 @@ internal sealed class TokenizerJsonReader
 
         foreach (var step in TokenizerSteps.Of(_file["pre_tokenizer"], "pretokenizers"))
             if (step.Type != "BertPreTokenizer")
-                throw step.Refusal($"the pre_tokenizer {step.Type} is not supported for WordPiece; BertPreTokenizer is.");
+                throw step.Refusal(
+                    $"the pre_tokenizer {step.Type} is not supported for WordPiece; BertPreTokenizer is.");
         var joint = _model["continuing_subword_prefix"] is { Exists: true } prefix ? prefix.Text() : "##";
         if (joint.Length == 0)
             throw _model["continuing_subword_prefix"].Refusal("is empty, so no token could continue a word.");

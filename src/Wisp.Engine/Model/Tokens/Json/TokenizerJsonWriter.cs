@@ -333,7 +333,8 @@ internal static class TokenizerJsonWriter
 
     private static void WriteUnknown(Utf8JsonWriter json, Vocabulary vocabulary)
     {
-        if (vocabulary.Numbers.ContainsKey("unknown_token_id") && vocabulary.Id("unknown_token_id", -1) is >= 0 and var id)
+        if (vocabulary.Numbers.ContainsKey("unknown_token_id")
+            && vocabulary.Id("unknown_token_id", -1) is >= 0 and var id)
             json.WriteString("unk_token", vocabulary.Tokens[id]);
         else if (Enumerable.Range(0, vocabulary.Tokens.Count)
             .FirstOrDefault(i => TypeOf(vocabulary, i) == TokenType.Unknown, -1) is >= 0 and var found)
@@ -370,7 +371,8 @@ internal static class TokenizerJsonWriter
         var first = separates || vocabulary.Switch("add_bos_token", addBos)
             ? vocabulary.Id("bos_token_id", Default("llama", 1, "bert", 101)) : -1;
         var last = separates ? vocabulary.Id("seperator_token_id", 102)
-            : vocabulary.Switch("add_eos_token", addEos) ? vocabulary.Id("eos_token_id", Default("llama", 2, "t5", 1)) : -1;
+            : vocabulary.Switch("add_eos_token", addEos)
+                ? vocabulary.Id("eos_token_id", Default("llama", 2, "t5", 1)) : -1;
         if (first < 0 && last < 0)
         {
             json.WriteNull("post_processor");

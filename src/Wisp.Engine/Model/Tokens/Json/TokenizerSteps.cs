@@ -42,7 +42,7 @@ internal static class TokenizerSteps
                 case "Digits":
                     steps.Add(step.Bool("individual_digits", false) ? SplitForms.Digits : SplitForms.Numbers);
                     break;
-                case "Punctuation" when step["behavior"] is { Exists: true } behavior && behavior.Text() == "Contiguous":
+                case "Punctuation" when step["behavior"] is { IsString: true } at && at.Text() == "Contiguous":
                     steps.Add(SplitForms.Punctuation);
                     break;
                 case "Split":
