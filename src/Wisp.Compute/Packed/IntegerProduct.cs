@@ -1,0 +1,174 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace Wisp.Compute;
+
+/// <summary>What products of all quantised types share.</summary>
+internal static class IntegerProduct
+{
+    /// <summary>
+    /// Columns unpacked at a time: 32 rows of 512 codes and their scales, 18 to 24 KB, stay in the L1 cache while all
+    /// tokens pass.
+    /// </summary>
+    public const int Depth = 512;
+
+    private const int CodeFloats = Depth * Panel.Rows / sizeof(float), ScaleFloats = Depth / 16 * Panel.Rows;
+
+    /// <summary>Floats of a panel with its scales and minima.</summary>
+    public const int ScratchFloats = CodeFloats + 2 * ScaleFloats;
+
+    public static unsafe Panel PanelAt(float* scratch) => new()
+    {
+        Codes = (byte*)scratch, Scales = scratch + CodeFloats, Minima = scratch + CodeFloats + ScaleFloats,
+    };
+}
+
+/// <summary>Packing into a quantised format, and products with it.</summary>
+internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedFormat
+{
+    public static long BytesOf(int rows, int columns) =>
+        (rows + Panel.Rows - 1L) / Panel.Rows * (columns / TFormat.Length) * TFormat.Bytes;
+
+    /// <summary>Packs 32 rows.</summary>
+    public static void Pack(void* argument, int panel, int worker)
+    {
+        ref readonly var job = ref *(PackJob*)argument;
+        byte* zeros = stackalloc byte[256], codes = stackalloc byte[256], steps = stackalloc byte[256 * Panel.Rows];
+        var blocks = stackalloc byte*[Panel.Rows];
+        new Span<byte>(zeros, 256).Clear();
+        var count = job.Columns / TFormat.Length;
+        var blockBytes = job.RowBytes / count;
+        var to = job.To + (nint)panel * count * TFormat.Bytes;
+        for (var b = 0; b < count; b++, to += TFormat.Bytes)
+        {
+            for (var i = 0; i < Panel.Rows; i++)
+            {
+                var row = panel * Panel.Rows + i;
+                blocks[i] = row < job.Rows ? job.From + row * job.RowBytes + b * blockBytes : zeros;
+                TFormat.Codes(codes, blocks[i]);
+                for (var step = 0; step < TFormat.Length / 4; step++)
+                    ((uint*)steps)[step * Panel.Rows + i] = ((uint*)codes)[step];
+            }
+
+            TFormat.Pack(to, steps, blocks);
+        }
+    }
+
+    public static void Multiply(in PackedPart part, int task, float* scratch)
+    {
+        part.Begin(task, out var row, out var endRow, out var token, out var endToken);
+        var y = part.Y + row;
+        if (part.N == 1)
+            for (; row < endRow; row += Panel.Rows, y += Panel.Rows)
+                One(part, y, row, Math.Min(Panel.Rows, endRow - row), IntegerProduct.PanelAt(scratch));
+        else
+            for (var at = 0; at < part.Columns; at += IntegerProduct.Depth)
+                Many(part, row, endRow, token, endToken, at, scratch);
+    }
+
+    // One token: weights are unpacked and used a few blocks at a time, so that reading them never pauses for long.
+    private static void One(in PackedPart part, float* y, int row, int rows, Panel panel)
+    {
+        const int depth = 256;
+        var from = Packed(part, row, 0);
+        var sums = stackalloc float[Panel.Rows];
+        new Span<float>(y, rows).CopyTo(new Span<float>(sums, rows));
+        for (var at = 0; at < part.Columns; at += depth)
+        {
+            var columns = Math.Min(depth, part.Columns - at);
+            from = Unpack(panel, from, columns);
+            Tile<OneToken>(sums, 0, part.Blocks + at / InputBlock.Length, 0, panel, columns);
+        }
+
+        new Span<float>(sums, rows).CopyTo(new Span<float>(y, rows));
+    }
+
+    // Many tokens: a few panels of some columns, unpacked once for all of them.
+    private static void Many(
+        in PackedPart part, int row, int endRow, int token, int endToken, int at, float* scratch)
+    {
+        var columns = Math.Min(IntegerProduct.Depth, part.Columns - at);
+        var panels = (endRow - row + Panel.Rows - 1) / Panel.Rows;
+        for (var i = 0; i < panels; i++)
+            Unpack(IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats),
+                Packed(part, row + i * Panel.Rows, at), columns);
+
+        var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
+        for (var n = token; n < endToken;)
+        {
+            var tokens = endToken - n >= 6 ? 6 : endToken - n >= 2 ? 2 : 1;
+            for (var i = 0; i < panels; i++)
+                Tile(part.Y + (nint)n * part.Stride + row + i * Panel.Rows, part.Stride,
+                    Math.Min(Panel.Rows, endRow - row - i * Panel.Rows), a, part.InputStride,
+                    IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats), columns, tokens);
+            n += tokens;
+            a += tokens * part.InputStride;
+        }
+    }
+
+    private static byte* Packed(in PackedPart part, int row, int column) => part.W +
+        ((nint)(row / Panel.Rows) * (part.Columns / TFormat.Length) + column / TFormat.Length) * TFormat.Bytes;
+
+    private static byte* Unpack(Panel panel, byte* from, int columns)
+    {
+        for (; columns > 0; columns -= TFormat.Length, from += TFormat.Bytes)
+        {
+            TFormat.Unpack(panel, from);
+            panel.Codes += TFormat.Length * Panel.Rows;
+            panel.Scales += TFormat.Length / TFormat.ScaleLength * Panel.Rows;
+            panel.Minima += TFormat.Length / TFormat.ScaleLength * Panel.Rows;
+        }
+
+        return from;
+    }
+
+    // Rows that do not fill the panel go through a tile of their own, so that nothing beside them is touched.
+    private static void Tile(
+        float* y, nint stride, int rows, InputBlock* a, nint aStride, in Panel panel, int columns, int tokens)
+    {
+        var edge = stackalloc float[6 * Panel.Rows];
+        var to = rows == Panel.Rows ? y : edge;
+        var toStride = to == edge ? Panel.Rows : stride;
+        if (to == edge)
+            Copy(edge, Panel.Rows, y, stride, rows, tokens);
+        switch (tokens)
+        {
+            case 6: Tile<SixTokens>(to, toStride, a, aStride, panel, columns); break;
+            case 2: Tile<TwoTokens>(to, toStride, a, aStride, panel, columns); break;
+            default: Tile<OneToken>(to, toStride, a, aStride, panel, columns); break;
+        }
+
+        if (to == edge)
+            Copy(y, stride, edge, Panel.Rows, rows, tokens);
+    }
+
+    private static void Copy(float* to, nint toStride, float* from, nint fromStride, int rows, int tokens)
+    {
+        for (var n = 0; n < tokens; n++)
+            new Span<float>(from + n * fromStride, rows).CopyTo(new Span<float>(to + n * toStride, rows));
+    }
+
+    private static void Tile<TTokens>(
+        float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int columns) where TTokens : ITokens
+    {
+        var blocks = columns / InputBlock.Length;
+        if (Avx512BW.IsSupported && TFormat.IsNarrow)
+            NarrowTile.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
+        else if (AvxVnni.IsSupported)
+            Halves<VnniDot, TTokens>(y, stride, a, aStride, panel, blocks);
+        else if (Avx2.IsSupported)
+            Halves<Avx2Dot, TTokens>(y, stride, a, aStride, panel, blocks);
+        else
+            Halves<PortableDot, TTokens>(y, stride, a, aStride, panel, blocks);
+    }
+
+    private static void Halves<TDot, TTokens>(
+        float* y, nint stride, InputBlock* a, nint aStride, Panel panel, int blocks)
+        where TDot : IDot where TTokens : ITokens
+    {
+        IntegerTile.Multiply<TDot, TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
+        panel.Codes += Panel.StepBytes / 2;
+        panel.Scales += Panel.Rows / 2;
+        panel.Minima += Panel.Rows / 2;
+        IntegerTile.Multiply<TDot, TFormat, TTokens>(y + Panel.Rows / 2, stride, a, aStride, panel, blocks);
+    }
+}
