@@ -28,8 +28,11 @@ internal interface IPanelKind
     /// <summary>Whether a minimum, stored negated, is added for every scale.</summary>
     static abstract bool HasMinima { get; }
 
-    /// <summary>Codes small enough that the products of a scale, in pairs, sum up within 16 bits.</summary>
-    static abstract bool IsNarrow { get; }
+    /// <summary>
+    /// Steps, of 4 codes a row, whose products summed in pairs fit 16 bits: 2·steps·127·code ≤ 32,767. A power of two
+    /// within a scale's codes, or 0 for codes that are too large for it.
+    /// </summary>
+    static abstract int NarrowSteps { get; }
 
     /// <summary>The code that stands for zero is 2 to this; of no meaning with minima.</summary>
     static abstract int ZeroShift { get; }

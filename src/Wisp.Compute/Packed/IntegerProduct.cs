@@ -93,9 +93,10 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
                 Packed(part, row + i * Panel.Rows, at), columns);
 
         var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
+        var most = MostTokens;
         for (var n = token; n < endToken;)
         {
-            var tokens = endToken - n >= 6 ? 6 : endToken - n >= 2 ? 2 : 1;
+            var tokens = endToken - n >= most ? most : endToken - n >= 4 ? 4 : endToken - n >= 2 ? 2 : 1;
             for (var i = 0; i < panels; i++)
                 Tile(part.Y + (nint)n * part.Stride + row + i * Panel.Rows, part.Stride,
                     Math.Min(Panel.Rows, endRow - row - i * Panel.Rows), a, part.InputStride,
@@ -133,6 +134,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         switch (tokens)
         {
             case 6: Tile<SixTokens>(to, toStride, a, aStride, panel, columns); break;
+            case 4: Tile<FourTokens>(to, toStride, a, aStride, panel, columns); break;
             case 2: Tile<TwoTokens>(to, toStride, a, aStride, panel, columns); break;
             default: Tile<OneToken>(to, toStride, a, aStride, panel, columns); break;
         }
@@ -147,11 +149,16 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             new Span<float>(from + n * fromStride, rows).CopyTo(new Span<float>(to + n * toStride, rows));
     }
 
+    private static bool IsNarrow => Avx512BW.IsSupported && TFormat.NarrowSteps > 0;
+
+    // Sums of a scale in several parts take as many registers again.
+    private static int MostTokens => IsNarrow && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
+
     private static void Tile<TTokens>(
         float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int columns) where TTokens : ITokens
     {
         var blocks = columns / InputBlock.Length;
-        if (Avx512BW.IsSupported && TFormat.IsNarrow)
+        if (IsNarrow)
             NarrowTile.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
         else if (AvxVnni.IsSupported)
             Halves<VnniDot, TTokens>(y, stride, a, aStride, panel, blocks);

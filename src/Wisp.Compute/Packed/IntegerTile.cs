@@ -20,6 +20,11 @@ internal readonly struct TwoTokens : ITokens
     public static int Count => 2;
 }
 
+internal readonly struct FourTokens : ITokens
+{
+    public static int Count => 4;
+}
+
 internal readonly struct SixTokens : ITokens
 {
     public static int Count => 6;
@@ -101,6 +106,10 @@ internal static unsafe class IntegerTile
         {
             (f20, f21) = (Vector256.Load(y2), Vector256.Load(y2 + 8));
             (f30, f31) = (Vector256.Load(y3), Vector256.Load(y3 + 8));
+        }
+
+        if (TTokens.Count > 4)
+        {
             (f40, f41) = (Vector256.Load(y4), Vector256.Load(y4 + 8));
             (f50, f51) = (Vector256.Load(y5), Vector256.Load(y5 + 8));
         }
@@ -117,6 +126,10 @@ internal static unsafe class IntegerTile
                 {
                     i20 = Zero<TKind>(a2, part);
                     i30 = Zero<TKind>(a3, part);
+                }
+
+                if (TTokens.Count > 4)
+                {
                     i40 = Zero<TKind>(a4, part);
                     i50 = Zero<TKind>(a5, part);
                 }
@@ -140,6 +153,10 @@ internal static unsafe class IntegerTile
                         (i20, i21) = (TDot.Add(i20, w0, v), TDot.Add(i21, w1, v));
                         v = Vector256.Create(((int*)a3)[step]).AsSByte();
                         (i30, i31) = (TDot.Add(i30, w0, v), TDot.Add(i31, w1, v));
+                    }
+
+                    if (TTokens.Count > 4)
+                    {
                         v = Vector256.Create(((int*)a4)[step]).AsSByte();
                         (i40, i41) = (TDot.Add(i40, w0, v), TDot.Add(i41, w1, v));
                         v = Vector256.Create(((int*)a5)[step]).AsSByte();
@@ -163,6 +180,10 @@ internal static unsafe class IntegerTile
                 {
                     (f20, f21) = (Scaled<TKind>(f20, i20, s0, m0, a2, part), Scaled<TKind>(f21, i21, s1, m1, a2, part));
                     (f30, f31) = (Scaled<TKind>(f30, i30, s0, m0, a3, part), Scaled<TKind>(f31, i31, s1, m1, a3, part));
+                }
+
+                if (TTokens.Count > 4)
+                {
                     (f40, f41) = (Scaled<TKind>(f40, i40, s0, m0, a4, part), Scaled<TKind>(f41, i41, s1, m1, a4, part));
                     (f50, f51) = (Scaled<TKind>(f50, i50, s0, m0, a5, part), Scaled<TKind>(f51, i51, s1, m1, a5, part));
                 }
@@ -183,6 +204,10 @@ internal static unsafe class IntegerTile
         {
             Store(y2, f20, f21);
             Store(y3, f30, f31);
+        }
+
+        if (TTokens.Count > 4)
+        {
             Store(y4, f40, f41);
             Store(y5, f50, f51);
         }

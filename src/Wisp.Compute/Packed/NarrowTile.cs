@@ -32,6 +32,10 @@ internal static unsafe class NarrowTile
         {
             (f20, f21) = (Vector512.Load(y2), Vector512.Load(y2 + 16));
             (f30, f31) = (Vector512.Load(y3), Vector512.Load(y3 + 16));
+        }
+
+        if (TTokens.Count > 4)
+        {
             (f40, f41) = (Vector512.Load(y4), Vector512.Load(y4 + 16));
             (f50, f51) = (Vector512.Load(y5), Vector512.Load(y5 + 16));
         }
@@ -40,33 +44,62 @@ internal static unsafe class NarrowTile
         {
             for (var part = 0; part < InputBlock.Length / TKind.ScaleLength; part++)
             {
-                Vector512<short> i00 = default, i01 = default, i10 = default, i11 = default, i20 = default,
-                    i21 = default, i30 = default, i31 = default, i40 = default, i41 = default, i50 = default,
-                    i51 = default;
-                var end = (part + 1) * TKind.ScaleLength / 4;
-                for (var step = part * TKind.ScaleLength / 4; step < end; step++, p.Codes += Panel.StepBytes)
+                Vector512<int> n00 = default, n01 = default, n10 = default, n11 = default, n20 = default,
+                    n21 = default, n30 = default, n31 = default, n40 = default, n41 = default, n50 = default,
+                    n51 = default;
+                var step = part * TKind.ScaleLength / 4;
+                var end = step + TKind.ScaleLength / 4;
+                do
                 {
-                    Vector512<byte> w0 = Vector512.Load(p.Codes), w1 = Vector512.Load(p.Codes + 64);
-                    var v = Vector512.Create(((int*)a0)[step]).AsSByte();
-                    (i00, i01) = (Add(i00, w0, v), Add(i01, w1, v));
-                    if (TTokens.Count > 1)
+                    Vector512<short> i00 = default, i01 = default, i10 = default, i11 = default, i20 = default,
+                        i21 = default, i30 = default, i31 = default, i40 = default, i41 = default, i50 = default,
+                        i51 = default;
+                    for (var stop = step + TKind.NarrowSteps; step < stop; step++, p.Codes += Panel.StepBytes)
                     {
-                        v = Vector512.Create(((int*)a1)[step]).AsSByte();
-                        (i10, i11) = (Add(i10, w0, v), Add(i11, w1, v));
+                        Vector512<byte> w0 = Vector512.Load(p.Codes), w1 = Vector512.Load(p.Codes + 64);
+                        var v = Vector512.Create(((int*)a0)[step]).AsSByte();
+                        (i00, i01) = (Add(i00, w0, v), Add(i01, w1, v));
+
+                        if (TTokens.Count > 1)
+                        {
+                            v = Vector512.Create(((int*)a1)[step]).AsSByte();
+                            (i10, i11) = (Add(i10, w0, v), Add(i11, w1, v));
+                        }
+
+                        if (TTokens.Count > 2)
+                        {
+                            v = Vector512.Create(((int*)a2)[step]).AsSByte();
+                            (i20, i21) = (Add(i20, w0, v), Add(i21, w1, v));
+                            v = Vector512.Create(((int*)a3)[step]).AsSByte();
+                            (i30, i31) = (Add(i30, w0, v), Add(i31, w1, v));
+                        }
+
+                        if (TTokens.Count > 4)
+                        {
+                            v = Vector512.Create(((int*)a4)[step]).AsSByte();
+                            (i40, i41) = (Add(i40, w0, v), Add(i41, w1, v));
+                            v = Vector512.Create(((int*)a5)[step]).AsSByte();
+                            (i50, i51) = (Add(i50, w0, v), Add(i51, w1, v));
+                        }
                     }
+
+                    (n00, n01) = (n00 + Widen(i00), n01 + Widen(i01));
+                    if (TTokens.Count > 1)
+                        (n10, n11) = (n10 + Widen(i10), n11 + Widen(i11));
 
                     if (TTokens.Count > 2)
                     {
-                        v = Vector512.Create(((int*)a2)[step]).AsSByte();
-                        (i20, i21) = (Add(i20, w0, v), Add(i21, w1, v));
-                        v = Vector512.Create(((int*)a3)[step]).AsSByte();
-                        (i30, i31) = (Add(i30, w0, v), Add(i31, w1, v));
-                        v = Vector512.Create(((int*)a4)[step]).AsSByte();
-                        (i40, i41) = (Add(i40, w0, v), Add(i41, w1, v));
-                        v = Vector512.Create(((int*)a5)[step]).AsSByte();
-                        (i50, i51) = (Add(i50, w0, v), Add(i51, w1, v));
+                        (n20, n21) = (n20 + Widen(i20), n21 + Widen(i21));
+                        (n30, n31) = (n30 + Widen(i30), n31 + Widen(i31));
+                    }
+
+                    if (TTokens.Count > 4)
+                    {
+                        (n40, n41) = (n40 + Widen(i40), n41 + Widen(i41));
+                        (n50, n51) = (n50 + Widen(i50), n51 + Widen(i51));
                     }
                 }
+                while (TKind.NarrowSteps < TKind.ScaleLength / 4 && step < end);
 
                 Vector512<float> s0 = Vector512.Load(p.Scales), s1 = Vector512.Load(p.Scales + 16), m0 = default,
                     m1 = default;
@@ -77,15 +110,19 @@ internal static unsafe class NarrowTile
                     p.Minima += Panel.Rows;
                 }
 
-                (f00, f01) = (Scaled<TKind>(f00, i00, s0, m0, a0, part), Scaled<TKind>(f01, i01, s1, m1, a0, part));
+                (f00, f01) = (Scaled<TKind>(f00, n00, s0, m0, a0, part), Scaled<TKind>(f01, n01, s1, m1, a0, part));
                 if (TTokens.Count > 1)
-                    (f10, f11) = (Scaled<TKind>(f10, i10, s0, m0, a1, part), Scaled<TKind>(f11, i11, s1, m1, a1, part));
+                    (f10, f11) = (Scaled<TKind>(f10, n10, s0, m0, a1, part), Scaled<TKind>(f11, n11, s1, m1, a1, part));
                 if (TTokens.Count > 2)
                 {
-                    (f20, f21) = (Scaled<TKind>(f20, i20, s0, m0, a2, part), Scaled<TKind>(f21, i21, s1, m1, a2, part));
-                    (f30, f31) = (Scaled<TKind>(f30, i30, s0, m0, a3, part), Scaled<TKind>(f31, i31, s1, m1, a3, part));
-                    (f40, f41) = (Scaled<TKind>(f40, i40, s0, m0, a4, part), Scaled<TKind>(f41, i41, s1, m1, a4, part));
-                    (f50, f51) = (Scaled<TKind>(f50, i50, s0, m0, a5, part), Scaled<TKind>(f51, i51, s1, m1, a5, part));
+                    (f20, f21) = (Scaled<TKind>(f20, n20, s0, m0, a2, part), Scaled<TKind>(f21, n21, s1, m1, a2, part));
+                    (f30, f31) = (Scaled<TKind>(f30, n30, s0, m0, a3, part), Scaled<TKind>(f31, n31, s1, m1, a3, part));
+                }
+
+                if (TTokens.Count > 4)
+                {
+                    (f40, f41) = (Scaled<TKind>(f40, n40, s0, m0, a4, part), Scaled<TKind>(f41, n41, s1, m1, a4, part));
+                    (f50, f51) = (Scaled<TKind>(f50, n50, s0, m0, a5, part), Scaled<TKind>(f51, n51, s1, m1, a5, part));
                 }
             }
 
@@ -104,6 +141,10 @@ internal static unsafe class NarrowTile
         {
             Store(y2, f20, f21);
             Store(y3, f30, f31);
+        }
+
+        if (TTokens.Count > 4)
+        {
             Store(y4, f40, f41);
             Store(y5, f50, f51);
         }
@@ -114,12 +155,15 @@ internal static unsafe class NarrowTile
         sum + Avx512BW.MultiplyAddAdjacent(w, a);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> Widen(Vector512<short> pairs) =>
+        Avx512BW.MultiplyAddAdjacent(pairs, Vector512<short>.One);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Scaled<TKind>(
-        Vector512<float> y, Vector512<short> pairs, Vector512<float> s, Vector512<float> m, InputBlock* a, int part)
+        Vector512<float> y, Vector512<int> sum, Vector512<float> s, Vector512<float> m, InputBlock* a, int part)
         where TKind : IPanelKind
     {
         var whole = TKind.ScaleLength == InputBlock.Length;
-        var sum = Avx512BW.MultiplyAddAdjacent(pairs, Vector512<short>.One);
         if (!TKind.HasMinima)
         {
             var at = whole ? InputBlock.SumAt : InputBlock.HalfSumsAt + part;

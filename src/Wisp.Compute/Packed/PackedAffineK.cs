@@ -64,7 +64,7 @@ internal readonly unsafe struct PackedQ4_K : IPackedFormat
 
     public static bool HasMinima => true;
 
-    public static bool IsNarrow => true;
+    public static int NarrowSteps => 8;
 
     public static int ZeroShift => 0;
 
@@ -104,7 +104,7 @@ internal readonly unsafe struct PackedQ5_K : IPackedFormat
 
     public static bool HasMinima => true;
 
-    public static bool IsNarrow => false;
+    public static int NarrowSteps => 4;
 
     public static int ZeroShift => 0;
 

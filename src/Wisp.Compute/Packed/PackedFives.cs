@@ -13,7 +13,7 @@ internal readonly unsafe struct PackedQ5_0 : IPackedFormat
 
     public static bool HasMinima => false;
 
-    public static bool IsNarrow => false;
+    public static int NarrowSteps => 4;
 
     public static int ZeroShift => 4;
 
@@ -57,7 +57,7 @@ internal readonly unsafe struct PackedQ5_1 : IPackedFormat
 
     public static bool HasMinima => true;
 
-    public static bool IsNarrow => false;
+    public static int NarrowSteps => 4;
 
     public static int ZeroShift => 0;
 

@@ -13,7 +13,7 @@ internal readonly unsafe struct PackedQ4_0 : IPackedFormat
 
     public static bool HasMinima => false;
 
-    public static bool IsNarrow => true;
+    public static int NarrowSteps => 8;
 
     public static int ZeroShift => 3;
 
@@ -51,7 +51,7 @@ internal readonly unsafe struct PackedQ4_1 : IPackedFormat
 
     public static bool HasMinima => true;
 
-    public static bool IsNarrow => true;
+    public static int NarrowSteps => 8;
 
     public static int ZeroShift => 0;
 
@@ -83,7 +83,7 @@ internal readonly unsafe struct PackedIQ4_NL : IPackedFormat
 
     public static bool HasMinima => false;
 
-    public static bool IsNarrow => false;
+    public static int NarrowSteps => 0;
 
     public static int ZeroShift => 7;
 

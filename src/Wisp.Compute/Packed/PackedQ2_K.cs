@@ -18,7 +18,7 @@ internal readonly unsafe struct PackedQ2_K : IPackedFormat
 
     public static bool HasMinima => true;
 
-    public static bool IsNarrow => true;
+    public static int NarrowSteps => 4;
 
     public static int ZeroShift => 0;
 

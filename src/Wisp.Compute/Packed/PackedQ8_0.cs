@@ -13,7 +13,7 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
 
     public static bool HasMinima => false;
 
-    public static bool IsNarrow => false;
+    public static int NarrowSteps => 0;
 
     public static int ZeroShift => 7;
 

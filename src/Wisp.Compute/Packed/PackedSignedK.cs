@@ -19,7 +19,7 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
 
     public static bool HasMinima => false;
 
-    public static bool IsNarrow => false;
+    public static int NarrowSteps => 2;
 
     public static int ZeroShift => 5;
 
@@ -79,7 +79,7 @@ internal readonly unsafe struct PackedQ3_K : IPackedFormat
 
     public static bool HasMinima => false;
 
-    public static bool IsNarrow => true;
+    public static int NarrowSteps => 4;
 
     public static int ZeroShift => 2;
 
@@ -136,7 +136,7 @@ internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
 
     public static bool HasMinima => false;
 
-    public static bool IsNarrow => false;
+    public static int NarrowSteps => 0;
 
     public static int ZeroShift => 7;
 
