@@ -66,9 +66,6 @@ internal static class FloatProduct
 /// </remarks>
 internal static unsafe class FloatProduct<TFormat> where TFormat : IFloatFormat
 {
-    public static long BytesOf(int rows, int columns) =>
-        (rows + GemmTile.Columns - 1L) / GemmTile.Columns * GemmTile.Columns * columns * TFormat.Bytes;
-
     public static void Pack(void* argument, int panel, int worker)
     {
         ref readonly var job = ref *(PackJob*)argument;
@@ -102,22 +99,29 @@ internal static unsafe class FloatProduct<TFormat> where TFormat : IFloatFormat
             return;
         }
 
-        var panels = (endRow - row + width - 1) / width;
         for (var at = 0; at < part.Columns; at += FloatProduct.Depth)
         {
             var columns = Math.Min(FloatProduct.Depth, part.Columns - at);
-            for (var i = 0; i < panels; i++)
-            {
-                var from = Packed(part, row + i * width, at);
-                var to = scratch + i * FloatProduct.ScratchFloats;
-                for (var k = 0; k < columns * width; k += 16)
-                    TFormat.Load(from + (nint)k * TFormat.Bytes).Store(to + k);
-            }
-
+            var (w, wStride) = TFormat.Bytes == sizeof(float)
+                ? ((nint)Packed(part, row, at), width * part.Columns) // float32 is multiplied where it lies
+                : (Unpack(part, row, endRow, at, columns, scratch), FloatProduct.ScratchFloats);
             GemmTile.Multiply(part.Y + (nint)token * part.Stride + row, part.Stride,
                 part.Panels + (nint)token * part.Columns + at * GemmTile.Rows, (nint)GemmTile.Rows * part.Columns,
-                scratch, FloatProduct.ScratchFloats, endToken - token, endRow - row, columns, add: true);
+                (float*)w, wStride, endToken - token, endRow - row, columns, add: true);
         }
+    }
+
+    private static nint Unpack(in PackedPart part, int row, int endRow, int at, int columns, float* scratch)
+    {
+        var to = scratch;
+        for (; row < endRow; row += GemmTile.Columns, to += FloatProduct.ScratchFloats)
+        {
+            var from = Packed(part, row, at);
+            for (var k = 0; k < columns * GemmTile.Columns; k += 16)
+                TFormat.Load(from + (nint)k * TFormat.Bytes).Store(to + k);
+        }
+
+        return (nint)scratch;
     }
 
     private static byte* Packed(in PackedPart part, int row, int column) =>

@@ -22,12 +22,18 @@ internal static class IntegerProduct
     };
 }
 
+/// <summary>The kernels for quantised weights; all give the same bits.</summary>
+internal enum TileKind
+{
+    Portable,
+    Avx2,
+    Vnni,
+    Narrow,
+}
+
 /// <summary>Packing into a quantised format, and products with it.</summary>
 internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedFormat
 {
-    public static long BytesOf(int rows, int columns) =>
-        (rows + Panel.Rows - 1L) / Panel.Rows * (columns / TFormat.Length) * TFormat.Bytes;
-
     /// <summary>Packs 32 rows.</summary>
     public static void Pack(void* argument, int panel, int worker)
     {
@@ -53,6 +59,13 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         }
     }
 
+    /// <summary>The fastest kernel that this processor has for the format.</summary>
+    public static TileKind BestTile =>
+        Avx512BW.IsSupported && TFormat.NarrowSteps > 0 ? TileKind.Narrow :
+        AvxVnni.IsSupported ? TileKind.Vnni :
+        Avx2.IsSupported ? TileKind.Avx2 :
+        TileKind.Portable;
+
     public static void Multiply(in PackedPart part, int task, float* scratch)
     {
         part.Begin(task, out var row, out var endRow, out var token, out var endToken);
@@ -76,7 +89,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         {
             var columns = Math.Min(depth, part.Columns - at);
             from = Unpack(panel, from, columns);
-            Tile<OneToken>(sums, 0, part.Blocks + at / InputBlock.Length, 0, panel, columns);
+            Tile<OneToken>(part, sums, 0, part.Blocks + at / InputBlock.Length, panel, columns);
         }
 
         new Span<float>(sums, rows).CopyTo(new Span<float>(y, rows));
@@ -93,13 +106,14 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
                 Packed(part, row + i * Panel.Rows, at), columns);
 
         var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
-        var most = MostTokens;
+        // Sums of a scale in several parts take as many registers again.
+        var most = part.Tile == TileKind.Narrow && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
         for (var n = token; n < endToken;)
         {
             var tokens = endToken - n >= most ? most : endToken - n >= 4 ? 4 : endToken - n >= 2 ? 2 : 1;
             for (var i = 0; i < panels; i++)
-                Tile(part.Y + (nint)n * part.Stride + row + i * Panel.Rows, part.Stride,
-                    Math.Min(Panel.Rows, endRow - row - i * Panel.Rows), a, part.InputStride,
+                Tile(part, part.Y + (nint)n * part.Stride + row + i * Panel.Rows,
+                    Math.Min(Panel.Rows, endRow - row - i * Panel.Rows), a,
                     IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats), columns, tokens);
             n += tokens;
             a += tokens * part.InputStride;
@@ -124,23 +138,23 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
 
     // Rows that do not fill the panel go through a tile of their own, so that nothing beside them is touched.
     private static void Tile(
-        float* y, nint stride, int rows, InputBlock* a, nint aStride, in Panel panel, int columns, int tokens)
+        in PackedPart part, float* y, int rows, InputBlock* a, in Panel panel, int columns, int tokens)
     {
         var edge = stackalloc float[6 * Panel.Rows];
         var to = rows == Panel.Rows ? y : edge;
-        var toStride = to == edge ? Panel.Rows : stride;
+        var stride = to == edge ? Panel.Rows : part.Stride;
         if (to == edge)
-            Copy(edge, Panel.Rows, y, stride, rows, tokens);
+            Copy(edge, Panel.Rows, y, part.Stride, rows, tokens);
         switch (tokens)
         {
-            case 6: Tile<SixTokens>(to, toStride, a, aStride, panel, columns); break;
-            case 4: Tile<FourTokens>(to, toStride, a, aStride, panel, columns); break;
-            case 2: Tile<TwoTokens>(to, toStride, a, aStride, panel, columns); break;
-            default: Tile<OneToken>(to, toStride, a, aStride, panel, columns); break;
+            case 6: Tile<SixTokens>(part, to, stride, a, panel, columns); break;
+            case 4: Tile<FourTokens>(part, to, stride, a, panel, columns); break;
+            case 2: Tile<TwoTokens>(part, to, stride, a, panel, columns); break;
+            default: Tile<OneToken>(part, to, stride, a, panel, columns); break;
         }
 
         if (to == edge)
-            Copy(y, stride, edge, Panel.Rows, rows, tokens);
+            Copy(y, part.Stride, edge, Panel.Rows, rows, tokens);
     }
 
     private static void Copy(float* to, nint toStride, float* from, nint fromStride, int rows, int tokens)
@@ -149,23 +163,19 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             new Span<float>(from + n * fromStride, rows).CopyTo(new Span<float>(to + n * toStride, rows));
     }
 
-    private static bool IsNarrow => Avx512BW.IsSupported && TFormat.NarrowSteps > 0;
-
-    // Sums of a scale in several parts take as many registers again.
-    private static int MostTokens => IsNarrow && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
-
     private static void Tile<TTokens>(
-        float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int columns) where TTokens : ITokens
+        in PackedPart part, float* y, nint stride, InputBlock* a, in Panel panel, int columns) where TTokens : ITokens
     {
         var blocks = columns / InputBlock.Length;
-        if (IsNarrow)
-            NarrowTile.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
-        else if (AvxVnni.IsSupported)
-            Halves<VnniDot, TTokens>(y, stride, a, aStride, panel, blocks);
-        else if (Avx2.IsSupported)
-            Halves<Avx2Dot, TTokens>(y, stride, a, aStride, panel, blocks);
-        else
-            Halves<PortableDot, TTokens>(y, stride, a, aStride, panel, blocks);
+        switch (part.Tile)
+        {
+            case TileKind.Narrow:
+                NarrowTile.Multiply<TFormat, TTokens>(y, stride, a, part.InputStride, panel, blocks);
+                break;
+            case TileKind.Vnni: Halves<VnniDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+            case TileKind.Avx2: Halves<Avx2Dot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+            default: Halves<PortableDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+        }
     }
 
     private static void Halves<TDot, TTokens>(

@@ -59,7 +59,6 @@ internal static unsafe class NarrowTile
                         Vector512<byte> w0 = Vector512.Load(p.Codes), w1 = Vector512.Load(p.Codes + 64);
                         var v = Vector512.Create(((int*)a0)[step]).AsSByte();
                         (i00, i01) = (Add(i00, w0, v), Add(i01, w1, v));
-
                         if (TTokens.Count > 1)
                         {
                             v = Vector512.Create(((int*)a1)[step]).AsSByte();

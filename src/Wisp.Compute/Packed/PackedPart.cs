@@ -16,6 +16,7 @@ internal readonly unsafe struct PackedPart
     public readonly nint InputStride;
     public readonly int Stride, N, Rows, Columns, RowsPerTask, RowTasks, TokensPer, Tasks, ScratchFloats;
     public readonly bool Accumulate;
+    public readonly TileKind Tile;
     public readonly delegate*<in PackedPart, int, float*, void> Kernel;
 
     public PackedPart(WorkerPool pool, PackedInput input, PackedProduct product, float* y, float* bias)
@@ -25,18 +26,18 @@ internal readonly unsafe struct PackedPart
         Y = y;
         Bias = product.Bias.IsEmpty ? null : bias;
         W = w.Data;
-        Kernel = w.Kernel;
+        Kernel = w.Kernels.Multiply;
+        Tile = w.Tile;
         Blocks = input.Blocks;
         Panels = input.Panels;
         InputStride = input.Stride;
         (Stride, N, Rows, Columns, Accumulate) = (product.Stride, input.N, w.Rows, w.Columns, product.Accumulate);
 
         // Whole panels, at least one; two where many tokens come, so that they are read half as often.
-        var panel = w.IsFloat ? GemmTile.Columns : Panel.Rows;
-        var panels = (Rows + panel - 1) / panel;
+        var panels = w.Panels;
         var bytesPerPanel = w.Bytes / panels;
         var perTask = N == 1 ? (int)Math.Clamp(BytesPerTask / bytesPerPanel, 1, panels) : Math.Min(2, panels);
-        RowsPerTask = perTask * panel;
+        RowsPerTask = perTask * w.Kernels.PanelRows;
         RowTasks = (panels + perTask - 1) / perTask;
 
         // Few rows and many tokens: the tokens are cut too.
@@ -44,9 +45,7 @@ internal readonly unsafe struct PackedPart
         var tokens = (N + wanted - 1) / wanted;
         TokensPer = (tokens + 23) / 24 * 24; // whole tiles of tokens, of any kernel
         Tasks = RowTasks * ((N + TokensPer - 1) / TokensPer);
-        ScratchFloats = w.IsFloat
-            ? perTask * FloatProduct.ScratchFloats
-            : (N == 1 ? 1 : perTask) * IntegerProduct.ScratchFloats;
+        ScratchFloats = (N == 1 ? 1 : perTask) * w.Kernels.ScratchFloats;
     }
 
     /// <summary>The rows and tokens of a task; its results are set to what they start from.</summary>
