@@ -24,11 +24,8 @@ internal readonly unsafe struct PackedBF16 : IFloatFormat
     public static int Bytes => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(byte* p)
-    {
-        var (low, high) = Vector256.Widen(Vector256.Load((ushort*)p));
-        return (Vector512.Create(low, high) << 16).AsSingle();
-    }
+    public static Vector512<float> Load(byte* p) =>
+        (Vector512.WidenLower(Vector256.Load((ushort*)p).ToVector512Unsafe()) << 16).AsSingle();
 }
 
 internal readonly unsafe struct PackedF16 : IFloatFormat
@@ -41,8 +38,8 @@ internal readonly unsafe struct PackedF16 : IFloatFormat
     {
         // Widened with its sign and shifted, a half is a float whose exponent is 112 too small, with copies of the
         // sign above it. What then reaches 65,536, the next power of two, had the exponent of infinities and NaNs.
-        var (low, high) = Vector256.Widen(Vector256.Load((short*)p));
-        var bits = Vector512.Create(low, high) << 13 & Vector512.Create(unchecked((int)0x8fff_ffff));
+        var wide = Vector512.WidenLower(Vector256.Load((short*)p).ToVector512Unsafe());
+        var bits = wide << 13 & Vector512.Create(unchecked((int)0x8fff_ffff));
         var x = bits.AsSingle() * Vector512.Create(5.192296858534828e33f);
         return Vector512.ConditionalSelect(Vector512.LessThan(Vector512.Abs(x), Vector512.Create(65536f)), x,
             Vector512.Create(float.NaN));

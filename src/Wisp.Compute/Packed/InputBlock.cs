@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Wisp.Compute;
 
@@ -34,9 +35,8 @@ internal unsafe struct InputBlock
     public static void Encode(InputBlock* block, float* x)
     {
         Vector512<float> low = Vector512.Load(x), high = Vector512.Load(x + 16);
-        var most = Simd.Max(Vector512.Max(Vector512.Abs(low), Vector512.Abs(high)));
-        // A NaN lane fails its own comparison; Max alone may pass it over.
-        if (!float.IsFinite(most) || !Vector512.EqualsAll(low, low) || !Vector512.EqualsAll(high, high))
+        var most = LargestMagnitude(low, high);
+        if (!float.IsFinite(most))
         {
             *block = new InputBlock
             {
@@ -58,11 +58,31 @@ internal unsafe struct InputBlock
         var b = Vector512.ConvertToInt32(Vector512.Round(high * inverse));
         int lowSum = Vector512.Sum(a), highSum = Vector512.Sum(b);
         var scale = most / 127;
-        Lanes.StoreBytes((byte*)block, a);
-        Lanes.StoreBytes((byte*)block + 16, b);
+        if (Avx512F.IsSupported)
+        {
+            Avx512F.ConvertToVector128SByte(a).Store((sbyte*)block);
+            Avx512F.ConvertToVector128SByte(b).Store((sbyte*)block + 16);
+        }
+        else
+        {
+            Lanes.StoreBytes((byte*)block, a);
+            Lanes.StoreBytes((byte*)block + 16, b);
+        }
+
         block->Scale = scale;
         (block->MinusSum, block->MinusLowSum, block->MinusHighSum) = (-lowSum - highSum, -lowSum, -highSum);
         block->ScaledSum = scale * (lowSum + highSum);
         (block->ScaledLowSum, block->ScaledHighSum) = (scale * lowSum, scale * highSum);
+    }
+
+    // As integers the bits of magnitudes have the order of the numbers, infinity above them and NaNs on top.
+    private static float LargestMagnitude(Vector512<float> low, Vector512<float> high)
+    {
+        var v = Vector512.Max(Vector512.Abs(low).AsInt32(), Vector512.Abs(high).AsInt32());
+        var v8 = Vector256.Max(v.GetLower(), v.GetUpper());
+        var v4 = Vector128.Max(v8.GetLower(), v8.GetUpper());
+        v4 = Vector128.Max(v4, Vector128.Shuffle(v4, Vector128.Create(2, 3, 0, 1)));
+        v4 = Vector128.Max(v4, Vector128.Shuffle(v4, Vector128.Create(1, 0, 3, 2)));
+        return v4.AsSingle().ToScalar();
     }
 }

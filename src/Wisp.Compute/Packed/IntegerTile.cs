@@ -82,7 +82,7 @@ internal readonly struct PortableDot : IDot
 /// <remarks>
 /// The integers are exact and the float32 chain over the blocks is the same for every tile, kernel and number of
 /// tokens, so a token gets the same bits in any company. 6 tokens by 2 vectors of rows are 12 integer sums, which with
-/// their operands fill the 16 registers that the VEX-coded instruction can name.
+/// their operands fill the 16 registers that the VEX-coded instruction can name; the float32 sums stay in memory.
 /// </remarks>
 internal static unsafe class IntegerTile
 {
@@ -97,23 +97,6 @@ internal static unsafe class IntegerTile
         InputBlock* a0 = a, a1 = a0 + aStride, a2 = a1 + aStride, a3 = a2 + aStride, a4 = a3 + aStride,
             a5 = a4 + aStride;
         float* y1 = y + stride, y2 = y1 + stride, y3 = y2 + stride, y4 = y3 + stride, y5 = y4 + stride;
-        Vector256<float> f00 = default, f01 = default, f10 = default, f11 = default, f20 = default, f21 = default,
-            f30 = default, f31 = default, f40 = default, f41 = default, f50 = default, f51 = default;
-        (f00, f01) = (Vector256.Load(y), Vector256.Load(y + 8));
-        if (TTokens.Count > 1)
-            (f10, f11) = (Vector256.Load(y1), Vector256.Load(y1 + 8));
-        if (TTokens.Count > 2)
-        {
-            (f20, f21) = (Vector256.Load(y2), Vector256.Load(y2 + 8));
-            (f30, f31) = (Vector256.Load(y3), Vector256.Load(y3 + 8));
-        }
-
-        if (TTokens.Count > 4)
-        {
-            (f40, f41) = (Vector256.Load(y4), Vector256.Load(y4 + 8));
-            (f50, f51) = (Vector256.Load(y5), Vector256.Load(y5 + 8));
-        }
-
         for (var b = 0; b < blocks; b++)
         {
             for (var part = 0; part < InputBlock.Length / TKind.ScaleLength; part++)
@@ -140,27 +123,33 @@ internal static unsafe class IntegerTile
                 {
                     Vector256<byte> w0 = Vector256.Load(p.Codes), w1 = Vector256.Load(p.Codes + 32);
                     var v = Vector256.Create(((int*)a0)[step]).AsSByte();
-                    (i00, i01) = (TDot.Add(i00, w0, v), TDot.Add(i01, w1, v));
+                    i00 = TDot.Add(i00, w0, v);
+                    i01 = TDot.Add(i01, w1, v);
                     if (TTokens.Count > 1)
                     {
                         v = Vector256.Create(((int*)a1)[step]).AsSByte();
-                        (i10, i11) = (TDot.Add(i10, w0, v), TDot.Add(i11, w1, v));
+                        i10 = TDot.Add(i10, w0, v);
+                        i11 = TDot.Add(i11, w1, v);
                     }
 
                     if (TTokens.Count > 2)
                     {
                         v = Vector256.Create(((int*)a2)[step]).AsSByte();
-                        (i20, i21) = (TDot.Add(i20, w0, v), TDot.Add(i21, w1, v));
+                        i20 = TDot.Add(i20, w0, v);
+                        i21 = TDot.Add(i21, w1, v);
                         v = Vector256.Create(((int*)a3)[step]).AsSByte();
-                        (i30, i31) = (TDot.Add(i30, w0, v), TDot.Add(i31, w1, v));
+                        i30 = TDot.Add(i30, w0, v);
+                        i31 = TDot.Add(i31, w1, v);
                     }
 
                     if (TTokens.Count > 4)
                     {
                         v = Vector256.Create(((int*)a4)[step]).AsSByte();
-                        (i40, i41) = (TDot.Add(i40, w0, v), TDot.Add(i41, w1, v));
+                        i40 = TDot.Add(i40, w0, v);
+                        i41 = TDot.Add(i41, w1, v);
                         v = Vector256.Create(((int*)a5)[step]).AsSByte();
-                        (i50, i51) = (TDot.Add(i50, w0, v), TDot.Add(i51, w1, v));
+                        i50 = TDot.Add(i50, w0, v);
+                        i51 = TDot.Add(i51, w1, v);
                     }
                 }
 
@@ -173,19 +162,19 @@ internal static unsafe class IntegerTile
                     p.Minima += Panel.Rows;
                 }
 
-                (f00, f01) = (Scaled<TKind>(f00, i00, s0, m0, a0, part), Scaled<TKind>(f01, i01, s1, m1, a0, part));
+                Scale<TKind>(y, i00, i01, s0, s1, m0, m1, a0, part);
                 if (TTokens.Count > 1)
-                    (f10, f11) = (Scaled<TKind>(f10, i10, s0, m0, a1, part), Scaled<TKind>(f11, i11, s1, m1, a1, part));
+                    Scale<TKind>(y1, i10, i11, s0, s1, m0, m1, a1, part);
                 if (TTokens.Count > 2)
                 {
-                    (f20, f21) = (Scaled<TKind>(f20, i20, s0, m0, a2, part), Scaled<TKind>(f21, i21, s1, m1, a2, part));
-                    (f30, f31) = (Scaled<TKind>(f30, i30, s0, m0, a3, part), Scaled<TKind>(f31, i31, s1, m1, a3, part));
+                    Scale<TKind>(y2, i20, i21, s0, s1, m0, m1, a2, part);
+                    Scale<TKind>(y3, i30, i31, s0, s1, m0, m1, a3, part);
                 }
 
                 if (TTokens.Count > 4)
                 {
-                    (f40, f41) = (Scaled<TKind>(f40, i40, s0, m0, a4, part), Scaled<TKind>(f41, i41, s1, m1, a4, part));
-                    (f50, f51) = (Scaled<TKind>(f50, i50, s0, m0, a5, part), Scaled<TKind>(f51, i51, s1, m1, a5, part));
+                    Scale<TKind>(y4, i40, i41, s0, s1, m0, m1, a4, part);
+                    Scale<TKind>(y5, i50, i51, s0, s1, m0, m1, a5, part);
                 }
             }
 
@@ -195,21 +184,6 @@ internal static unsafe class IntegerTile
             a3++;
             a4++;
             a5++;
-        }
-
-        Store(y, f00, f01);
-        if (TTokens.Count > 1)
-            Store(y1, f10, f11);
-        if (TTokens.Count > 2)
-        {
-            Store(y2, f20, f21);
-            Store(y3, f30, f31);
-        }
-
-        if (TTokens.Count > 4)
-        {
-            Store(y4, f40, f41);
-            Store(y5, f50, f51);
         }
     }
 
@@ -224,22 +198,25 @@ internal static unsafe class IntegerTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Scaled<TKind>(
-        Vector256<float> y, Vector256<int> sum, Vector256<float> s, Vector256<float> m, InputBlock* a, int part)
+    private static void Scale<TKind>(
+        float* y, Vector256<int> low, Vector256<int> high, Vector256<float> s0, Vector256<float> s1,
+        Vector256<float> m0, Vector256<float> m1, InputBlock* a, int part)
         where TKind : IPanelKind
     {
-        y = Vector256.FusedMultiplyAdd(
-            Vector256.ConvertToSingle(sum), s * Vector256.Create(((float*)a)[InputBlock.ScaleAt]), y);
-        if (!TKind.HasMinima)
-            return y;
-        var at = TKind.ScaleLength == InputBlock.Length ? InputBlock.ScaledSumAt : InputBlock.ScaledHalfSumsAt + part;
-        return Vector256.FusedMultiplyAdd(Vector256.Create(((float*)a)[at]), m, y);
-    }
+        var s = Vector256.Create(((float*)a)[InputBlock.ScaleAt]);
+        var y0 = Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(low), s0 * s, Vector256.Load(y));
+        var y1 = Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(high), s1 * s, Vector256.Load(y + 8));
+        if (TKind.HasMinima)
+        {
+            var at = TKind.ScaleLength == InputBlock.Length
+                ? InputBlock.ScaledSumAt
+                : InputBlock.ScaledHalfSumsAt + part;
+            var sum = Vector256.Create(((float*)a)[at]);
+            y0 = Vector256.FusedMultiplyAdd(sum, m0, y0);
+            y1 = Vector256.FusedMultiplyAdd(sum, m1, y1);
+        }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(float* y, Vector256<float> low, Vector256<float> high)
-    {
-        low.Store(y);
-        high.Store(y + 8);
+        y0.Store(y);
+        y1.Store(y + 8);
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Wisp.Compute;
 
@@ -51,11 +52,24 @@ internal static unsafe class Planes
     /// <summary>Four bits as the index of one of 16 bytes.</summary>
     public static void Unpack4(byte* codes, byte* nibbles, Vector128<byte> table)
     {
+        if (Avx512BW.IsSupported)
+        {
+            var wide = Vector512.Create(Vector256.Create(table));
+            for (var i = 0; i < Nibbles; i += 64)
+            {
+                var x = Vector512.Load(nibbles + i);
+                Avx512BW.Shuffle(wide, x & Mask(15)).Store(codes + i);
+                Avx512BW.Shuffle(wide, Right(x, 4) & Mask(15)).Store(codes + i + Nibbles);
+            }
+
+            return;
+        }
+
         for (var i = 0; i < Nibbles; i += 16)
         {
             var x = Vector128.Load(nibbles + i);
-            Vector128.Shuffle(table, Lanes.Low(x)).Store(codes + i);
-            Vector128.Shuffle(table, Lanes.High(x)).Store(codes + i + Nibbles);
+            Vector128.ShuffleNative(table, Lanes.Low(x)).Store(codes + i);
+            Vector128.ShuffleNative(table, Lanes.High(x)).Store(codes + i + Nibbles);
         }
     }
 

@@ -28,8 +28,7 @@ internal static unsafe class RowScales
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(byte* halves)
     {
-        var (low, high) = Vector256.Widen(Vector256.Load((ushort*)halves));
-        var half = Vector512.Create(low, high);
+        var half = Vector512.WidenLower(Vector256.Load((ushort*)halves).ToVector512Unsafe());
         var magnitude = half & Vector512.Create(0x7fffu);
         // Shifted by 13 the bits are a float whose exponent is 112 too small; all ones are infinity or NaN.
         var finite = ((magnitude << 13).AsSingle() * Vector512.Create(5.192296858534828e33f)).AsUInt32();
