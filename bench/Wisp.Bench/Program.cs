@@ -3,6 +3,7 @@ using Wisp.Bench;
 
 var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
 root.Add(TrainBench.Create());
+root.Add(KernelBench.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);
 

@@ -6,8 +6,8 @@ namespace Wisp.Compute;
 /// </summary>
 /// <remarks>
 /// Codes: step j of a block, values 4j to 4j + 3 of the 32 rows, is 128 bytes, the 4 bytes of a row side by side; the
-/// 32-bit lanes of a vector are then rows, and no product is ever summed across lanes. Scales: 32 floats a block, or two
-/// times 32 where a format scales 16 values each; minima likewise.
+/// 32-bit lanes of a vector are then rows, and no product is ever summed across lanes. Scales: 32 floats a block, or
+/// two times 32 where a format scales 16 values each; minima likewise.
 /// </remarks>
 internal unsafe struct Panel
 {

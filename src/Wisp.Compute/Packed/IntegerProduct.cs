@@ -16,13 +16,21 @@ internal static class IntegerProduct
     /// <summary>Floats of a panel with its scales and minima.</summary>
     public const int ScratchFloats = CodeFloats + 2 * ScaleFloats;
 
+    public static bool IsSupported(TileKind tile) => tile switch
+    {
+        TileKind.Narrow => Avx512BW.IsSupported,
+        TileKind.Vnni => AvxVnni.IsSupported,
+        TileKind.Avx2 => Avx2.IsSupported,
+        _ => true,
+    };
+
     public static unsafe Panel PanelAt(float* scratch) => new()
     {
         Codes = (byte*)scratch, Scales = scratch + CodeFloats, Minima = scratch + CodeFloats + ScaleFloats,
     };
 }
 
-/// <summary>The kernels for quantised weights; all give the same bits.</summary>
+/// <summary>The kernels for quantised weights, the slowest first; all give the same bits.</summary>
 internal enum TileKind
 {
     Portable,
@@ -60,11 +68,16 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     }
 
     /// <summary>The fastest kernel that this processor has for the format.</summary>
-    public static TileKind BestTile =>
-        Avx512BW.IsSupported && TFormat.NarrowSteps > 0 ? TileKind.Narrow :
-        AvxVnni.IsSupported ? TileKind.Vnni :
-        Avx2.IsSupported ? TileKind.Avx2 :
-        TileKind.Portable;
+    public static TileKind BestTile
+    {
+        get
+        {
+            var tile = TFormat.NarrowSteps > 0 ? TileKind.Narrow : TileKind.Vnni;
+            while (!IntegerProduct.IsSupported(tile))
+                tile--;
+            return tile;
+        }
+    }
 
     public static void Multiply(in PackedPart part, int task, float* scratch)
     {

@@ -5,13 +5,14 @@ using System.Runtime.Intrinsics.X86;
 namespace Wisp.Compute;
 
 /// <summary>
-/// The same product as <see cref="IntegerTile"/>, bit for bit, for codes of few bits on a processor with AVX-512: all 32
-/// rows of a panel times up to 6 tokens in 512-bit vectors.
+/// The same product as <see cref="IntegerTile"/>, bit for bit, for codes of few bits on a processor with AVX-512: all
+/// 32 rows of a panel times up to 6 tokens in 512-bit vectors.
 /// </summary>
 /// <remarks>
 /// An instruction adds the products of two bytes into 16 bits. With codes up to 15 all eight of a scale of 32 values
-/// stay below 8·2·15·127 = 30,480, so they are added as 16 bits and widened once. That is twice the work an instruction
-/// of the 256-bit dot product, the widest that the platform offers.
+/// stay below 8·2·15·127 = 30,480, so they are added as 16 bits and widened once; codes of five bits are widened after
+/// four, of six bits after two. An instruction does twice the work of the 256-bit dot product, the widest that the
+/// platform offers.
 /// </remarks>
 internal static unsafe class NarrowTile
 {

@@ -19,7 +19,9 @@ public sealed unsafe class PackedInput : IDisposable
 
     public long Bytes => (_blocks?.Bytes ?? 0) + (_panels?.Bytes ?? 0);
 
-    /// <summary>Blocks of a row and one more: rows a power of two apart would meet in the same few sets of a cache.</summary>
+    /// <summary>
+    /// Blocks of a row and one more: rows a power of two apart would meet in the same few sets of a cache.
+    /// </summary>
     internal nint Stride => (Columns / InputBlock.Length) + 1;
 
     internal InputBlock* Blocks { get; private set; }
@@ -35,13 +37,13 @@ public sealed unsafe class PackedInput : IDisposable
         if (matrices.IsEmpty)
             throw new ArgumentException("An input is made for at least one matrix.", nameof(matrices));
         Columns = matrices[0].Columns;
-        bool integer = false, floats = false;
+        bool integer = false, real = false;
         foreach (var matrix in matrices)
         {
             if (matrix.Columns != Columns)
                 throw new ArgumentException(
                     $"Matrices of {Columns} and of {matrix.Columns} columns do not share an input.", nameof(matrices));
-            (integer, floats) = (integer | !matrix.IsFloat, floats | matrix.IsFloat);
+            (integer, real) = (integer | !matrix.IsFloat, real | matrix.IsFloat);
         }
 
         ArgumentOutOfRangeException.ThrowIfNotEqual(x.Length % Columns, 0);
@@ -55,7 +57,8 @@ public sealed unsafe class PackedInput : IDisposable
             var job = new Job { X = px, N = N, Columns = Columns };
             if (integer)
             {
-                Blocks = (InputBlock*)Grow(ref _blocks, checked((int)(N * Stride * (InputBlock.Bytes / sizeof(float)))));
+                var floats = checked((int)(N * Stride * (InputBlock.Bytes / sizeof(float))));
+                Blocks = (InputBlock*)Grow(ref _blocks, floats);
                 job.Blocks = Blocks;
                 job.Stride = Stride;
                 var tasks = Partition.Tasks(checked(N * (Columns / InputBlock.Length)), BlocksPerTask);
@@ -65,7 +68,7 @@ public sealed unsafe class PackedInput : IDisposable
                     pool.Run(&Quantise, &job, tasks);
             }
 
-            if (floats)
+            if (real)
             {
                 Panels = Grow(ref _panels, checked(GemmTile.RoundToRows(N) * Columns));
                 job.Panels = Panels;

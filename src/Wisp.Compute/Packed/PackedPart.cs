@@ -33,10 +33,12 @@ internal readonly unsafe struct PackedPart
         InputStride = input.Stride;
         (Stride, N, Rows, Columns, Accumulate) = (product.Stride, input.N, w.Rows, w.Columns, product.Accumulate);
 
-        // Whole panels, at least one; two where many tokens come, so that they are read half as often.
+        // Whole panels, at least one; several where many tokens come, so that they are read less often.
         var panels = w.Panels;
         var bytesPerPanel = w.Bytes / panels;
-        var perTask = N == 1 ? (int)Math.Clamp(BytesPerTask / bytesPerPanel, 1, panels) : Math.Min(2, panels);
+        var perTask = N == 1
+            ? (int)Math.Clamp(BytesPerTask / bytesPerPanel, 1, panels)
+            : Math.Min(w.IsFloat ? 4 : 2, panels);
         RowsPerTask = perTask * w.Kernels.PanelRows;
         RowTasks = (panels + perTask - 1) / perTask;
 

@@ -19,7 +19,9 @@ internal static unsafe class Planes
             to[i] = (byte)(codes[i] & 15 | codes[i + Nibbles] << 4);
     }
 
-    /// <summary>Vector v of the plane holds two bits, from bit <paramref name="at"/> on, of v, v + 4, v + 8, v + 12.</summary>
+    /// <summary>
+    /// Vector v of the plane holds two bits, from bit <paramref name="at"/> on, of v, v + 4, v + 8 and v + 12.
+    /// </summary>
     public static void PackPairs(byte* to, byte* codes, int at)
     {
         for (var i = 0; i < Pairs; i++)

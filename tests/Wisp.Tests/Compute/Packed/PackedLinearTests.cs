@@ -82,10 +82,35 @@ public sealed class PackedLinearTests : IDisposable
             }
     }
 
+    // Chains of 384 columns and the sums of those: C + 2 roundings, each of at most the sum of magnitudes.
+    [Theory, InlineData(DType.F32), InlineData(DType.F16), InlineData(DType.BF16)]
+    public void Products_of_floats_are_those_of_the_definition(DType type)
+    {
+        foreach (var (N, R, C) in (ReadOnlySpan<(int, int, int)>)
+            [(1, 1, 1), (1, 49, 385), (2, 7, 7), (9, 48, 65), (16, 97, 257), (65, 16, 800)])
+        {
+            using var weights = new RandomWeights(type, R, C, seed: 18);
+            using var packed = PackedMatrix.Pack(_pool, weights.W);
+            var x = Sample.Normal(N * C, 19);
+            var y = Multiply(packed, x, N);
+            for (var i = 0; i < y.Length; i++)
+            {
+                double sum = 0, size = 0;
+                for (var c = 0; c < C; c++)
+                {
+                    var term = (double)weights.Values[i % R * C + c] * x[i / R * C + c];
+                    (sum, size) = (sum + term, size + Math.Abs(term));
+                }
+
+                Assert.True(Math.Abs(y[i] - sum) <= (C + 2) * Check.Eps * size, $"({N}, {R}, {C}) [{i}]");
+            }
+        }
+    }
+
     [Theory, MemberData(nameof(All))]
     public void A_row_has_the_same_bits_alone_in_any_batch_and_on_any_number_of_threads(DType type)
     {
-        const int N = 41, R = 81, C = 768;
+        const int N = 31, R = 49, C = 768;
         using var weights = new RandomWeights(type, R, C, seed: 5);
         using var packed = PackedMatrix.Pack(_pool, weights.W);
         var x = Sample.Normal(N * C, 6);
@@ -93,7 +118,7 @@ public sealed class PackedLinearTests : IDisposable
         Assert.Contains(y, v => v != 0);
         for (var n = 0; n < N; n++)
             Assert.Equal(Multiply(packed, x.AsSpan(n * C, C), 1), y[(n * R)..((n + 1) * R)]);
-        foreach (var from in (int[])[1, 13, 30])
+        foreach (var from in (int[])[1, 13, 29])
             Assert.Equal(Multiply(packed, x.AsSpan(from * C, (N - from) * C), N - from), y[(from * R)..]);
         foreach (var threads in (int[])[1, 3])
         {
@@ -125,6 +150,8 @@ public sealed class PackedLinearTests : IDisposable
                 var expected = Multiply(packed, a, N);
                 for (var tile = TileKind.Portable; tile <= packed.Kernels.BestTile; tile++)
                 {
+                    if (!IntegerProduct.IsSupported(tile))
+                        continue;
                     packed.Tile = tile;
                     Assert.Equal(expected, Multiply(packed, a, N));
                     Assert.Equal(expected[..R], Multiply(packed, a.AsSpan(0, C), 1));
@@ -174,7 +201,8 @@ public sealed class PackedLinearTests : IDisposable
     public void Products_of_one_input_in_one_dispatch_are_those_one_by_one(int N)
     {
         const int C = 512;
-        using RandomWeights q = new(DType.Q4_K, 70, C, 13), k = new(DType.F16, 50, C, 14), v = new(DType.Q6_K, 33, C, 15);
+        using RandomWeights q = new(DType.Q4_K, 70, C, 13), k = new(DType.F16, 50, C, 14),
+            v = new(DType.Q6_K, 33, C, 15);
         using PackedMatrix pq = PackedMatrix.Pack(_pool, q.W), pk = PackedMatrix.Pack(_pool, k.W),
             pv = PackedMatrix.Pack(_pool, v.W);
         float[] x = Sample.Normal(N * C, 16), bias = Sample.Normal(33, 17), one = new float[N * 70],
