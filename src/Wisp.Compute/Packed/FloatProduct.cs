@@ -113,6 +113,7 @@ internal static unsafe class FloatProduct<TFormat> where TFormat : IFloatFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static nint Unpack(in PackedPart part, int row, int endRow, int at, int columns, float* scratch)
     {
         var to = scratch;

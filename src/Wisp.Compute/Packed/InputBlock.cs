@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -32,6 +33,7 @@ internal unsafe struct InputBlock
     /// <summary>
     /// Rounds to nearest even. A block with an infinity or a NaN gets the scale NaN, so that every product with it is.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Encode(InputBlock* block, float* x)
     {
         Vector512<float> low = Vector512.Load(x), high = Vector512.Load(x + 16);

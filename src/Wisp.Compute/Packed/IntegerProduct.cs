@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Wisp.Compute;
@@ -40,6 +41,10 @@ internal enum TileKind
 }
 
 /// <summary>Packing into a quantised format, and products with it.</summary>
+/// <remarks>
+/// What runs for every block is compiled at full strength from the first call on (AggressiveOptimization, here and in
+/// what it calls): unoptimised code would decode the first tokens ten times slower, and a busy machine keeps it long.
+/// </remarks>
 internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedFormat
 {
     /// <summary>Packs 32 rows.</summary>
@@ -92,6 +97,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     }
 
     // One token: weights are unpacked and used a few blocks at a time, so that reading them never pauses for long.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void One(in PackedPart part, float* y, int row, int rows, Panel panel)
     {
         const int depth = 256;
@@ -109,6 +115,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     }
 
     // Many tokens: a few panels of some columns, unpacked once for all of them.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Many(
         in PackedPart part, int row, int endRow, int token, int endToken, int at, float* scratch)
     {
@@ -136,6 +143,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     private static byte* Packed(in PackedPart part, int row, int column) => part.W +
         ((nint)(row / Panel.Rows) * (part.Columns / TFormat.Length) + column / TFormat.Length) * TFormat.Bytes;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static byte* Unpack(Panel panel, byte* from, int columns)
     {
         for (; columns > 0; columns -= TFormat.Length, from += TFormat.Bytes)
@@ -150,6 +158,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     }
 
     // Rows that do not fill the panel go through a tile of their own, so that nothing beside them is touched.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile(
         in PackedPart part, float* y, int rows, InputBlock* a, in Panel panel, int columns, int tokens)
     {
@@ -176,6 +185,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             new Span<float>(from + n * fromStride, rows).CopyTo(new Span<float>(to + n * toStride, rows));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TTokens>(
         in PackedPart part, float* y, nint stride, InputBlock* a, in Panel panel, int columns) where TTokens : ITokens
     {

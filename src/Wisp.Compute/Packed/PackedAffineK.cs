@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -31,6 +32,7 @@ internal static unsafe class AffineScales
     }
 
     /// <summary>d·scale and −dmin·minimum of all eight.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         for (var row = 0; row < Panel.Rows; row += 16)
@@ -85,6 +87,7 @@ internal readonly unsafe struct PackedQ4_K : IPackedFormat
             Planes.PackNibbles(to + AffineScales.Bytes + j * Planes.Nibbles, codes + j * Panel.BlockBytes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         AffineScales.Unpack(to, from);
@@ -127,6 +130,7 @@ internal readonly unsafe struct PackedQ5_K : IPackedFormat
             PackedQ5_0.PackPlanes(to + AffineScales.Bytes + j * PackedQ5_0.Planes5, codes + j * Panel.BlockBytes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         AffineScales.Unpack(to, from);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Wisp.Compute;
 
 /// <summary>Q5_0 by 32 rows: a plane of nibbles, one of fifth bits, the scales. 5.5 bits a value.</summary>
@@ -39,6 +41,7 @@ internal readonly unsafe struct PackedQ5_0 : IPackedFormat
         Planes.PackBits(to + Planes.Nibbles, codes, 4);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         Planes.Unpack5(to.Codes, from, from + Planes.Nibbles);
@@ -70,6 +73,7 @@ internal readonly unsafe struct PackedQ5_1 : IPackedFormat
         RowScales.Pack(to + PackedQ5_0.Planes5 + RowScales.Halves, blocks, 2);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         Planes.Unpack5(to.Codes, from, from + Planes.Nibbles);

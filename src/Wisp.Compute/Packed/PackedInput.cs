@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Wisp.Compute;
 
 /// <summary>
@@ -88,6 +90,7 @@ public sealed unsafe class PackedInput : IDisposable
         public int N, Columns;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Quantise(void* argument, int task, int worker)
     {
         ref readonly var job = ref *(Job*)argument;

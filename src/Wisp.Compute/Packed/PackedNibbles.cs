@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -33,6 +34,7 @@ internal readonly unsafe struct PackedQ4_0 : IPackedFormat
         RowScales.Pack(to + Planes.Nibbles, blocks, 0);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         Planes.Unpack4(to.Codes, from);
@@ -64,6 +66,7 @@ internal readonly unsafe struct PackedQ4_1 : IPackedFormat
         RowScales.Pack(to + Planes.Nibbles + RowScales.Halves, blocks, 2);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         Planes.Unpack4(to.Codes, from);
@@ -94,6 +97,7 @@ internal readonly unsafe struct PackedIQ4_NL : IPackedFormat
 
     public static void Pack(byte* to, byte* codes, byte** blocks) => PackedQ4_0.Pack(to, codes, blocks);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         Planes.Unpack4(to.Codes, from, Table);

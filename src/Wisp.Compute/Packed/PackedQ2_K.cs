@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -43,6 +44,7 @@ internal readonly unsafe struct PackedQ2_K : IPackedFormat
             Planes.PackPairs(to + CodesAt + j * Planes.Pairs, codes + j * Panel.BlockBytes, 0);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         for (var row = 0; row < Panel.Rows; row += 16)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -26,6 +27,7 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
         RowScales.Pack(to + Panel.BlockBytes, blocks, 0);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         for (var i = 0; i < Panel.BlockBytes; i += 64)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -51,6 +52,7 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         SignedScales.Unpack(to.Scales, from, from + ScalesAt, 16);
@@ -109,6 +111,7 @@ internal readonly unsafe struct PackedQ3_K : IPackedFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         SignedScales.Unpack(to.Scales, from, from + ScalesAt, 16);
@@ -156,6 +159,7 @@ internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
             Planes.PackNibbles(to + CodesAt + j * Planes.Nibbles, codes + j * Panel.BlockBytes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
         SignedScales.Unpack(to.Scales, from, from + ScalesAt, 8);
@@ -168,6 +172,7 @@ internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
 /// <summary>Scales that are a half for each row times a signed byte for each row and part of the block.</summary>
 internal static unsafe class SignedScales
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(float* to, byte* halves, byte* bytes, int count)
     {
         Vector512<float> low = RowScales.Load(halves), high = RowScales.Load(halves + 32);

@@ -15,8 +15,9 @@ internal static unsafe class Planes
     /// <summary>Vector v of the plane holds the lower four bits of vectors v and v + 8.</summary>
     public static void PackNibbles(byte* to, byte* codes)
     {
-        for (var i = 0; i < Nibbles; i++)
-            to[i] = (byte)(codes[i] & 15 | codes[i + Nibbles] << 4);
+        for (var i = 0; i < Nibbles; i += 64)
+            (Vector512.Load(codes + i) & Mask(15) | Left(Vector512.Load(codes + i + Nibbles) & Mask(15), 4))
+                .Store(to + i);
     }
 
     /// <summary>
@@ -24,23 +25,28 @@ internal static unsafe class Planes
     /// </summary>
     public static void PackPairs(byte* to, byte* codes, int at)
     {
-        for (var i = 0; i < Pairs; i++)
-            to[i] = (byte)(codes[i] >> at & 3 | (codes[i + Pairs] >> at & 3) << 2 |
-                (codes[i + 2 * Pairs] >> at & 3) << 4 | (codes[i + 3 * Pairs] >> at & 3) << 6);
+        for (var i = 0; i < Pairs; i += 64)
+        {
+            var pairs = Vector512<byte>.Zero;
+            for (var j = 3; j >= 0; j--)
+                pairs = Left(pairs, 2) | Right(Vector512.Load(codes + i + j * Pairs), at) & Mask(3);
+            pairs.Store(to + i);
+        }
     }
 
     /// <summary>Vector v of the plane holds one bit of v, v + 2, ... v + 14.</summary>
     public static void PackBits(byte* to, byte* codes, int at)
     {
-        for (var i = 0; i < Bits; i++)
+        for (var i = 0; i < Bits; i += 64)
         {
-            var bits = 0;
-            for (var j = 0; j < 8; j++)
-                bits |= (codes[i + j * Bits] >> at & 1) << j;
-            to[i] = (byte)bits;
+            var bits = Vector512<byte>.Zero;
+            for (var j = 7; j >= 0; j--)
+                bits = Left(bits, 1) | Right(Vector512.Load(codes + i + j * Bits), at) & Mask(1);
+            bits.Store(to + i);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack4(byte* codes, byte* nibbles)
     {
         for (var i = 0; i < Nibbles; i += 64)
@@ -52,6 +58,7 @@ internal static unsafe class Planes
     }
 
     /// <summary>Four bits as the index of one of 16 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack4(byte* codes, byte* nibbles, Vector128<byte> table)
     {
         if (Avx512BW.IsSupported)
@@ -75,6 +82,7 @@ internal static unsafe class Planes
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack5(byte* codes, byte* nibbles, byte* fifths)
     {
         for (var half = 0; half < 128; half += 64)
@@ -90,6 +98,7 @@ internal static unsafe class Planes
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack6(byte* codes, byte* nibbles, byte* pairs)
     {
         for (var i = 0; i < Pairs; i += 64)
@@ -103,6 +112,7 @@ internal static unsafe class Planes
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack2(byte* codes, byte* pairs)
     {
         for (var i = 0; i < Pairs; i += 64)
@@ -115,6 +125,7 @@ internal static unsafe class Planes
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack3(byte* codes, byte* pairs, byte* thirds)
     {
         for (var i = 0; i < Pairs; i += 64)
