@@ -5,6 +5,7 @@ var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare
 root.Add(TrainBench.Create());
 root.Add(SamplerBench.Create());
 root.Add(GrammarBench.Create());
+root.Add(KernelBench.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);
 

@@ -9,7 +9,7 @@ namespace Wisp.Compute;
 internal readonly unsafe struct IQ4_NL : IBlockDecoder, IBlockEncoder
 {
     /// <summary>Denser near zero, as weights are.</summary>
-    private static Vector128<sbyte> Codes =>
+    public static Vector128<sbyte> Codes =>
         Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
 
     public static void Decode(float* y, byte* block) => Decode(y, block + 2, Halves.Load(block));

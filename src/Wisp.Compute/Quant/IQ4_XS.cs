@@ -14,13 +14,16 @@ internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder
     public static void Decode(float* y, byte* block)
     {
         var d = Halves.Load(block);
+        for (var j = 0; j < 8; j++)
+            IQ4_NL.Decode(y + 32 * j, block + CodesAt + 16 * j, d * Scale(block, j));
+    }
+
+    /// <summary>sⱼ − 32.</summary>
+    public static int Scale(byte* block, int j)
+    {
         var upper = Unsafe.ReadUnaligned<ushort>(block + UpperAt);
         var lower = Unsafe.ReadUnaligned<uint>(block + LowerAt);
-        for (var j = 0; j < 8; j++)
-        {
-            var s = (int)(lower >> 4 * j & 15) | (upper >> 2 * j & 3) << 4;
-            IQ4_NL.Decode(y + 32 * j, block + CodesAt + 16 * j, d * (s - 32));
-        }
+        return ((int)(lower >> 4 * j & 15) | (upper >> 2 * j & 3) << 4) - 32;
     }
 
     public static void Encode(byte* block, float* x)

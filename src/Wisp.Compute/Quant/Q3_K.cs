@@ -56,5 +56,5 @@ internal readonly unsafe struct Q3_K : IBlockDecoder, IBlockEncoder
         Halves.Store(block + ScaleAt, d);
     }
 
-    private static int Scale(byte* p, int j) => p[j % 8] >> j / 8 * 4 & 15 | (p[8 + j % 4] >> j / 4 * 2 & 3) << 4;
+    public static int Scale(byte* p, int j) => p[j % 8] >> j / 8 * 4 & 15 | (p[8 + j % 4] >> j / 4 * 2 & 3) << 4;
 }

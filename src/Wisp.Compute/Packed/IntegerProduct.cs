@@ -1,0 +1,214 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Wisp.Compute;
+
+/// <summary>What products of all quantised types share.</summary>
+internal static class IntegerProduct
+{
+    /// <summary>
+    /// Columns unpacked at a time: 32 rows of 512 codes and their scales, 18 to 24 KB, stay in the L1 cache while all
+    /// tokens pass.
+    /// </summary>
+    public const int Depth = 512;
+
+    private const int CodeFloats = Depth * Panel.Rows / sizeof(float), ScaleFloats = Depth / 16 * Panel.Rows;
+
+    /// <summary>Floats of a panel with its scales and minima.</summary>
+    public const int ScratchFloats = CodeFloats + 2 * ScaleFloats;
+
+    public static bool IsSupported(TileKind tile) => tile switch
+    {
+        TileKind.Narrow => Avx512BW.IsSupported,
+        TileKind.Vnni => AvxVnni.IsSupported,
+        TileKind.Avx2 => Avx2.IsSupported,
+        _ => true,
+    };
+
+    public static unsafe Panel PanelAt(float* scratch) => new()
+    {
+        Codes = (byte*)scratch, Scales = scratch + CodeFloats, Minima = scratch + CodeFloats + ScaleFloats,
+    };
+}
+
+/// <summary>The kernels for quantised weights, the slowest first; all give the same bits.</summary>
+internal enum TileKind
+{
+    Portable,
+    Avx2,
+    Vnni,
+    Narrow,
+}
+
+/// <summary>Packing into a quantised format, and products with it.</summary>
+/// <remarks>
+/// What runs for every block is compiled at full strength from the first call on (AggressiveOptimization, here and in
+/// what it calls): unoptimised code would decode the first tokens ten times slower, and a busy machine keeps it long.
+/// </remarks>
+internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedFormat
+{
+    /// <summary>Packs 32 rows.</summary>
+    public static void Pack(void* argument, int panel, int worker)
+    {
+        ref readonly var job = ref *(PackJob*)argument;
+        byte* zeros = stackalloc byte[256], codes = stackalloc byte[256], steps = stackalloc byte[256 * Panel.Rows];
+        var blocks = stackalloc byte*[Panel.Rows];
+        new Span<byte>(zeros, 256).Clear();
+        var count = job.Columns / TFormat.Length;
+        var blockBytes = job.RowBytes / count;
+        var to = job.To + (nint)panel * count * TFormat.Bytes;
+        for (var b = 0; b < count; b++, to += TFormat.Bytes)
+        {
+            for (var i = 0; i < Panel.Rows; i++)
+            {
+                var row = panel * Panel.Rows + i;
+                blocks[i] = row < job.Rows ? job.From + row * job.RowBytes + b * blockBytes : zeros;
+                TFormat.Codes(codes, blocks[i]);
+                for (var step = 0; step < TFormat.Length / 4; step++)
+                    ((uint*)steps)[step * Panel.Rows + i] = ((uint*)codes)[step];
+            }
+
+            TFormat.Pack(to, steps, blocks);
+        }
+    }
+
+    /// <summary>The fastest kernel that this processor has for the format.</summary>
+    public static TileKind BestTile
+    {
+        get
+        {
+            var tile = TFormat.NarrowSteps > 0 ? TileKind.Narrow : TileKind.Vnni;
+            while (!IntegerProduct.IsSupported(tile))
+                tile--;
+            return tile;
+        }
+    }
+
+    public static void Multiply(in PackedPart part, int task, float* scratch)
+    {
+        part.Begin(task, out var row, out var endRow, out var token, out var endToken);
+        var y = part.Y + row;
+        if (part.N == 1)
+            for (; row < endRow; row += Panel.Rows, y += Panel.Rows)
+                One(part, y, row, Math.Min(Panel.Rows, endRow - row), IntegerProduct.PanelAt(scratch));
+        else
+            for (var at = 0; at < part.Columns; at += IntegerProduct.Depth)
+                Many(part, row, endRow, token, endToken, at, scratch);
+    }
+
+    // One token: weights are unpacked and used a few blocks at a time, so that reading them never pauses for long.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void One(in PackedPart part, float* y, int row, int rows, Panel panel)
+    {
+        const int depth = 256;
+        var from = Packed(part, row, 0);
+        var sums = stackalloc float[Panel.Rows];
+        new Span<float>(y, rows).CopyTo(new Span<float>(sums, rows));
+        for (var at = 0; at < part.Columns; at += depth)
+        {
+            var columns = Math.Min(depth, part.Columns - at);
+            from = Unpack(panel, from, columns);
+            Tile<OneToken>(part, sums, 0, part.Blocks + at / InputBlock.Length, panel, columns);
+        }
+
+        new Span<float>(sums, rows).CopyTo(new Span<float>(y, rows));
+    }
+
+    // Many tokens: a few panels of some columns, unpacked once for all of them.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Many(
+        in PackedPart part, int row, int endRow, int token, int endToken, int at, float* scratch)
+    {
+        var columns = Math.Min(IntegerProduct.Depth, part.Columns - at);
+        var panels = (endRow - row + Panel.Rows - 1) / Panel.Rows;
+        for (var i = 0; i < panels; i++)
+            Unpack(IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats),
+                Packed(part, row + i * Panel.Rows, at), columns);
+
+        var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
+        // Sums of a scale in several parts take as many registers again.
+        var most = part.Tile == TileKind.Narrow && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
+        for (var n = token; n < endToken;)
+        {
+            var tokens = endToken - n >= most ? most : endToken - n >= 4 ? 4 : endToken - n >= 2 ? 2 : 1;
+            for (var i = 0; i < panels; i++)
+                Tile(part, part.Y + (nint)n * part.Stride + row + i * Panel.Rows,
+                    Math.Min(Panel.Rows, endRow - row - i * Panel.Rows), a,
+                    IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats), columns, tokens);
+            n += tokens;
+            a += tokens * part.InputStride;
+        }
+    }
+
+    private static byte* Packed(in PackedPart part, int row, int column) => part.W +
+        ((nint)(row / Panel.Rows) * (part.Columns / TFormat.Length) + column / TFormat.Length) * TFormat.Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static byte* Unpack(Panel panel, byte* from, int columns)
+    {
+        for (; columns > 0; columns -= TFormat.Length, from += TFormat.Bytes)
+        {
+            TFormat.Unpack(panel, from);
+            panel.Codes += TFormat.Length * Panel.Rows;
+            panel.Scales += TFormat.Length / TFormat.ScaleLength * Panel.Rows;
+            panel.Minima += TFormat.Length / TFormat.ScaleLength * Panel.Rows;
+        }
+
+        return from;
+    }
+
+    // Rows that do not fill the panel go through a tile of their own, so that nothing beside them is touched.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile(
+        in PackedPart part, float* y, int rows, InputBlock* a, in Panel panel, int columns, int tokens)
+    {
+        var edge = stackalloc float[6 * Panel.Rows];
+        var to = rows == Panel.Rows ? y : edge;
+        var stride = to == edge ? Panel.Rows : part.Stride;
+        if (to == edge)
+            Copy(edge, Panel.Rows, y, part.Stride, rows, tokens);
+        switch (tokens)
+        {
+            case 6: Tile<SixTokens>(part, to, stride, a, panel, columns); break;
+            case 4: Tile<FourTokens>(part, to, stride, a, panel, columns); break;
+            case 2: Tile<TwoTokens>(part, to, stride, a, panel, columns); break;
+            default: Tile<OneToken>(part, to, stride, a, panel, columns); break;
+        }
+
+        if (to == edge)
+            Copy(y, part.Stride, edge, Panel.Rows, rows, tokens);
+    }
+
+    private static void Copy(float* to, nint toStride, float* from, nint fromStride, int rows, int tokens)
+    {
+        for (var n = 0; n < tokens; n++)
+            new Span<float>(from + n * fromStride, rows).CopyTo(new Span<float>(to + n * toStride, rows));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile<TTokens>(
+        in PackedPart part, float* y, nint stride, InputBlock* a, in Panel panel, int columns) where TTokens : ITokens
+    {
+        var blocks = columns / InputBlock.Length;
+        switch (part.Tile)
+        {
+            case TileKind.Narrow:
+                NarrowTile.Multiply<TFormat, TTokens>(y, stride, a, part.InputStride, panel, blocks);
+                break;
+            case TileKind.Vnni: Halves<VnniDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+            case TileKind.Avx2: Halves<Avx2Dot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+            default: Halves<PortableDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+        }
+    }
+
+    private static void Halves<TDot, TTokens>(
+        float* y, nint stride, InputBlock* a, nint aStride, Panel panel, int blocks)
+        where TDot : IDot where TTokens : ITokens
+    {
+        IntegerTile.Multiply<TDot, TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
+        panel.Codes += Panel.StepBytes / 2;
+        panel.Scales += Panel.Rows / 2;
+        panel.Minima += Panel.Rows / 2;
+        IntegerTile.Multiply<TDot, TFormat, TTokens>(y + Panel.Rows / 2, stride, a, aStride, panel, blocks);
+    }
+}

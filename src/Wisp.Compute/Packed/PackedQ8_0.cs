@@ -1,0 +1,37 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Wisp.Compute;
+
+/// <summary>Q8_0 by 32 rows: codes of 32 values, offset by 128, then the scales. 8.5 bits a value.</summary>
+internal readonly unsafe struct PackedQ8_0 : IPackedFormat
+{
+    public static int Length => 32;
+
+    public static int Bytes => Panel.BlockBytes + RowScales.Halves;
+
+    public static int ScaleLength => 32;
+
+    public static bool HasMinima => false;
+
+    public static int NarrowSteps => 0;
+
+    public static int ZeroShift => 7;
+
+    public static void Codes(byte* codes, byte* block) =>
+        (Vector256.Load(block + 2) ^ Vector256.Create((byte)128)).Store(codes);
+
+    public static void Pack(byte* to, byte* codes, byte** blocks)
+    {
+        Buffer.MemoryCopy(codes, to, Panel.BlockBytes, Panel.BlockBytes);
+        RowScales.Pack(to + Panel.BlockBytes, blocks, 0);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Unpack(in Panel to, byte* from)
+    {
+        for (var i = 0; i < Panel.BlockBytes; i += 64)
+            Vector512.Load(from + i).Store(to.Codes + i);
+        RowScales.Unpack(to.Scales, from + Panel.BlockBytes);
+    }
+}
