@@ -1,8 +1,11 @@
 using System.CommandLine;
 using Wisp.Bench;
+using Wisp.Bench.Engine;
 
 var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
 root.Add(TrainBench.Create());
+root.Add(EngineBench.Create());
+root.Add(SideProgram.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);
 

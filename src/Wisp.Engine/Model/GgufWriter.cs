@@ -117,6 +117,10 @@ public sealed class GgufWriter
         return Add(tensor.Name, shape, tensor.DType, bytes, s => CopyBytes(s, from, tensor.Offset, tensor.Bytes));
     }
 
+    /// <summary>A tensor that writes its own bytes, exactly as many as shape and type say.</summary>
+    internal GgufWriter AddTensor(string name, ReadOnlySpan<long> shape, DType type, Action<Stream> write) =>
+        Add(name, shape, type, Check(name, shape, type, convert: false), write);
+
     /// <exception cref="IOException">The disk is full or the folder cannot be written; an old file is as it
     /// was.</exception>
     public void Write(string path)
