@@ -104,7 +104,11 @@ internal static class EngineBench
         using var stop = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        var progress = new Progress(Console.Error, !Console.IsErrorRedirected);
+        var progress = new Progress(
+            Console.Error, Console.IsErrorRedirected ? 0 : Math.Clamp(Console.WindowWidth - 1, 1, 100));
+        output.WriteLine(
+            $"{models.Count} model files of {models.Sum(m => m.Bytes) / 1e9:0.0} GB in " +
+            Path.GetDirectoryName(models[0].Path));
         var results = new List<EngineResult>();
         try
         {

@@ -1,20 +1,19 @@
 namespace Wisp.Bench.Engine;
 
 /// <summary>One line that says what is being done: rewritten on a terminal, and absent elsewhere.</summary>
-internal sealed class Progress(TextWriter output, bool terminal)
+/// <param name="width">Columns to fill; 0 says nothing.</param>
+internal sealed class Progress(TextWriter output, int width)
 {
-    private const int Width = 100;
-
     public void Say(string what)
     {
-        if (terminal)
-            output.Write($"\r{(what.Length < Width ? what.PadRight(Width) : what[..Width])}");
+        if (width > 0)
+            output.Write($"\r{(what.Length < width ? what.PadRight(width) : what[..width])}");
     }
 
     public void Clear()
     {
         Say("");
-        if (terminal)
+        if (width > 0)
             output.Write('\r');
     }
 }

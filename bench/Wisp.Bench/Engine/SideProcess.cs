@@ -32,7 +32,16 @@ internal sealed class SideProcess : IDisposable
             RedirectStandardInput = true, RedirectStandardOutput = true,
         })!;
         _registration = stop.Register(Kill);
-        Start = Read<SideStart>();
+        try
+        {
+            Start = Read<SideStart>();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
         FirstToken = watch.Elapsed;
     }
 

@@ -96,7 +96,7 @@ internal sealed unsafe class LlamaCpp : IDisposable
         return At(-1); // counted from the end
     }
 
-    /// <summary>Appends one token to each of the first sequences, in one batch, and computes all their logits.</summary>
+    /// <summary>Appends one token to each of the first sequences and computes the logits of all.</summary>
     public void Step(ReadOnlySpan<int> tokens)
     {
         Check(tokens);

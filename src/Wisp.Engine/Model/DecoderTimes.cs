@@ -36,6 +36,4 @@ internal sealed class DecoderTimes(TimeProvider clock)
     }
 
     public TimeSpan Of(DecoderOperation operation) => clock.GetElapsedTime(0, _ticks[(int)operation]);
-
-    public void Clear() => Array.Clear(_ticks);
 }
