@@ -1,11 +1,14 @@
 using System.CommandLine;
 using Wisp.Bench;
+using Wisp.Bench.Engine;
 
 var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
 root.Add(TrainBench.Create());
 root.Add(SamplerBench.Create());
 root.Add(GrammarBench.Create());
 root.Add(KernelBench.Create());
+root.Add(EngineBench.Create());
+root.Add(SideProgram.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);
 

@@ -65,7 +65,7 @@ internal static class TrainBench
 
         """;
 
-    private static string Machine()
+    internal static string Machine()
     {
         const string list = "/proc/cpuinfo";
         var name = File.Exists(list)

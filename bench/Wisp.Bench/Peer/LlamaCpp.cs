@@ -4,10 +4,13 @@ namespace Wisp.Bench.Peer;
 
 /// <summary>How the peer computes.</summary>
 /// <param name="ExactKv">F32 keys and values, where llama.cpp would choose F16.</param>
+/// <param name="FlashAttention">Null leaves it to llama.cpp.</param>
 /// <param name="Repack">Whether weights may be rearranged for speed, which changes the order of sums.</param>
+/// <param name="MicroBatch">Tokens computed at once; 0 means as many as the context holds.</param>
+/// <param name="Sequences">Sequences that share the context in equal parts.</param>
 internal sealed record PeerSettings(
-    int Context = 256, int Threads = 1, bool ExactKv = true, bool FlashAttention = false, bool Repack = false,
-    bool VocabOnly = false)
+    int Context = 256, int Threads = 1, bool ExactKv = true, bool? FlashAttention = false, bool Repack = false,
+    bool VocabOnly = false, int MicroBatch = 0, int Sequences = 1)
 {
     /// <summary>As the golden values were made: the arithmetic that can be compared.</summary>
     public static readonly PeerSettings Golden = new();
@@ -15,17 +18,20 @@ internal sealed record PeerSettings(
     /// <summary>Its vocabulary alone, for files that have no tensors.</summary>
     public static readonly PeerSettings Vocabulary = new(VocabOnly: true);
 
-    /// <summary>As fast as it goes: for benches of speed.</summary>
-    public static PeerSettings Fast(int context, int threads) =>
-        new(context, threads, ExactKv: false, FlashAttention: true, Repack: true);
+    /// <summary>Its own defaults but for the threads: for benches of speed.</summary>
+    public static PeerSettings Fast(int context, int threads, int sequences = 1) =>
+        new(context, threads, ExactKv: false, FlashAttention: null, Repack: true, MicroBatch: 512,
+            Sequences: sequences);
 }
 
-/// <summary>One model in llama.cpp, with one sequence. Not for use by two threads.</summary>
+/// <summary>
+/// One model in llama.cpp; all but <see cref="Step"/> is about sequence 0. Not for use by two threads.
+/// </summary>
 internal sealed unsafe class LlamaCpp : IDisposable
 {
     private readonly LlamaNative _native;
     private readonly nint _vocabulary;
-    private readonly int _capacity;
+    private readonly int _capacity, _sequences;
     private nint _model;
     private nint _context;
 
@@ -34,7 +40,7 @@ internal sealed unsafe class LlamaCpp : IDisposable
         if (!File.Exists(path))
             throw new FileNotFoundException($"{path}: there is no such file.", path);
         _native = native;
-        _capacity = settings.Context;
+        (_capacity, _sequences) = (settings.Context, settings.Sequences);
         var m = native.ModelDefaults();
         m.VocabOnly = settings.VocabOnly ? (byte)1 : (byte)0;
         m.UseExtraBuffers = settings.Repack ? (byte)1 : (byte)0;
@@ -49,9 +55,11 @@ internal sealed unsafe class LlamaCpp : IDisposable
             return;
 
         var c = native.ContextDefaults();
-        c.Context = c.Batch = c.MicroBatch = (uint)settings.Context; // a whole prompt goes in at once
+        c.Context = c.Batch = (uint)settings.Context; // a whole prompt goes in at once
+        c.MicroBatch = (uint)(settings.MicroBatch == 0 ? settings.Context : settings.MicroBatch);
+        c.Sequences = (uint)settings.Sequences;
         c.Threads = c.BatchThreads = settings.Threads;
-        c.FlashAttention = settings.FlashAttention ? 1 : 0;
+        c.FlashAttention = settings.FlashAttention switch { null => -1, true => 1, false => 0 };
         c.TypeK = c.TypeV = settings.ExactKv ? LlamaNative.TypeF32 : LlamaNative.TypeF16;
         _context = native.NewContext(_model, c);
         if (_context == 0)
@@ -64,7 +72,7 @@ internal sealed unsafe class LlamaCpp : IDisposable
 
     public int VocabularySize { get; }
 
-    /// <summary>Forgets the sequence.</summary>
+    /// <summary>Forgets all sequences.</summary>
     public void Clear() => _native.ClearMemory(_native.Memory(_context), 1);
 
     /// <summary>Logits after every token of a fresh sequence, (T, V), whole prompt in one batch.</summary>
@@ -86,6 +94,29 @@ internal sealed unsafe class LlamaCpp : IDisposable
     {
         Decode(tokens, everyPosition: false);
         return At(-1); // counted from the end
+    }
+
+    /// <summary>Appends one token to each of the first sequences and computes the logits of all.</summary>
+    public void Step(ReadOnlySpan<int> tokens)
+    {
+        Check(tokens);
+        if (tokens.Length > _sequences)
+            throw new ArgumentException($"{tokens.Length} tokens for {_sequences} sequences.");
+        int* counts = stackalloc int[tokens.Length], numbers = stackalloc int[tokens.Length];
+        var lists = stackalloc int*[tokens.Length];
+        var wanted = stackalloc byte[tokens.Length];
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            (counts[i], numbers[i], wanted[i]) = (1, i, 1);
+            lists[i] = numbers + i;
+        }
+
+        fixed (int* start = tokens)
+            Decode(new LlamaNative.Batch
+            {
+                Count = tokens.Length, Tokens = start, SequenceCounts = counts, Sequences = lists, Logits = wanted,
+            });
+        At(tokens.Length - 1); // waits for the result
     }
 
     /// <summary>The argmax continuation of a fresh sequence, one token at a time; ties go to the lower id.</summary>
@@ -151,7 +182,22 @@ internal sealed unsafe class LlamaCpp : IDisposable
 
     private void Decode(ReadOnlySpan<int> tokens, bool everyPosition)
     {
-        // llama.cpp answers some of these with an abort of the process.
+        Check(tokens);
+        var wanted = new byte[tokens.Length];
+        wanted.AsSpan().Fill(1);
+        fixed (int* start = tokens)
+        fixed (byte* flags = wanted)
+            Decode(new LlamaNative.Batch
+            {
+                Count = tokens.Length,
+                Tokens = start,
+                Logits = everyPosition ? flags : null,
+            });
+    }
+
+    // llama.cpp answers some of these with an abort of the process.
+    private void Check(ReadOnlySpan<int> tokens)
+    {
         if (_context == 0)
             throw new InvalidOperationException("the peer was opened for its vocabulary alone, or is closed.");
         if (tokens.Length == 0 || tokens.Length > _capacity)
@@ -159,22 +205,14 @@ internal sealed unsafe class LlamaCpp : IDisposable
         foreach (var token in tokens)
             if ((uint)token >= (uint)VocabularySize)
                 throw new ArgumentException($"token {token} is not in the vocabulary of {VocabularySize}.");
+    }
 
-        var wanted = new byte[tokens.Length];
-        wanted.AsSpan().Fill(1);
-        fixed (int* start = tokens)
-        fixed (byte* flags = wanted)
-        {
-            var result = _native.Decode(_context, new LlamaNative.Batch
-            {
-                Count = tokens.Length,
-                Tokens = start,
-                Logits = everyPosition ? flags : null,
-            });
-            if (result != 0)
-                throw new InvalidOperationException(
-                    $"llama_decode answered {result}: the context of {_capacity} tokens may be full.");
-        }
+    private void Decode(LlamaNative.Batch batch)
+    {
+        var result = _native.Decode(_context, batch);
+        if (result != 0)
+            throw new InvalidOperationException(
+                $"llama_decode answered {result}: the context of {_capacity} tokens may be full.");
     }
 
     private ReadOnlySpan<float> At(int position)

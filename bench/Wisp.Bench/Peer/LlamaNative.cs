@@ -68,8 +68,12 @@ internal sealed unsafe class LlamaNative
     public readonly delegate* unmanaged<nint, byte*, int, int*, int, byte, byte, int> Tokenize;
     public readonly delegate* unmanaged<nint, int*, int, byte*, int, byte, byte, int> Detokenize;
 
-    private LlamaNative(nint llama)
+    /// <summary>What the library calls itself.</summary>
+    public readonly string Version;
+
+    private LlamaNative(nint llama, string version)
     {
+        Version = version;
         ModelDefaults = (delegate* unmanaged<ModelParams>)Export(llama, "llama_model_default_params");
         ContextDefaults = (delegate* unmanaged<ContextParams>)Export(llama, "llama_context_default_params");
         LoadModel = (delegate* unmanaged<byte*, ModelParams, nint>)Export(llama, "llama_model_load_from_file");
@@ -95,7 +99,7 @@ internal sealed unsafe class LlamaNative
         // The others find each other through $ORIGIN once the first is there.
         var ggml = NativeLibrary.Load(Single(folder, "libggml.*"));
         var llama = NativeLibrary.Load(Single(folder, "libllama.*"));
-        var version = Marshal.PtrToStringUTF8(((delegate* unmanaged<nint>)Export(llama, "llama_version"))());
+        var version = Marshal.PtrToStringUTF8(((delegate* unmanaged<nint>)Export(llama, "llama_version"))()) ?? "?";
 
         ((delegate* unmanaged<delegate* unmanaged[Cdecl]<int, byte*, void*, void>, void*, void>)
             Export(llama, "llama_log_set"))(&Silence, null);
@@ -103,7 +107,7 @@ internal sealed unsafe class LlamaNative
         ((delegate* unmanaged<nint, void>)Export(ggml, "ggml_backend_load_all_from_path"))(path);
         Marshal.FreeCoTaskMem(path);
 
-        var native = new LlamaNative(llama);
+        var native = new LlamaNative(llama, version);
         var m = native.ModelDefaults();
         var c = native.ContextDefaults();
         if (m is not { VocabOnly: 0, UseExtraBuffers: 1 } || c is not

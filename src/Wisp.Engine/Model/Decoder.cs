@@ -66,6 +66,9 @@ public sealed class Decoder : IDisposable
 
     public int Context { get; }
 
+    /// <summary>Takes the time of every operation while it is set.</summary>
+    internal DecoderTimes? Times { get; set; }
+
     /// <summary>Bytes of activations and tables.</summary>
     public long Bytes => _x.Bytes + _normed.Bytes + _scale.Bytes + _q.Bytes + _k.Bytes + _v.Bytes + _mixed.Bytes
         + _added.Bytes + _gateUp.Bytes + _hidden.Bytes + (_angles?.Bytes ?? 0) + (_localAngles?.Bytes ?? 0);
@@ -78,10 +81,12 @@ public sealed class Decoder : IDisposable
     public void Forward(ReadOnlySpan<int> tokens, ReadOnlySpan<DecoderRun> runs, KvStore store)
     {
         Place(tokens, runs);
+        Times?.Start();
         var x = _x.Slice(0, _rows * _config.Width);
         Embed(x, tokens);
         _angles?.Set(_positions.AsSpan(0, _rows));
         _localAngles?.Set(_positions.AsSpan(0, _rows));
+        Times?.Lap(DecoderOperation.Embedding);
         for (var l = 0; l < _config.Layers; l++)
             Layer(x, _weights.Blocks[l], store, l);
     }
@@ -117,11 +122,13 @@ public sealed class Decoder : IDisposable
 
     private void Head(Span<float> logits, ReadOnlySpan<float> x)
     {
+        Times?.Start();
         var final = Apply(_normed.Slice(0, x.Length), x, _weights.OutputNorm, _config.Width);
         Multiply(logits[..(x.Length / _config.Width * _config.Vocabulary)], final, _weights.Head);
         if (_config.LogitSoftcap > 0)
             foreach (ref var z in logits[..(x.Length / _config.Width * _config.Vocabulary)])
                 z = _config.LogitSoftcap * MathF.Tanh(z / _config.LogitSoftcap);
+        Times?.Lap(DecoderOperation.Head);
     }
 
     private void Layer(Span<float> x, BlockWeights w, KvStore store, int l)
@@ -132,18 +139,21 @@ public sealed class Decoder : IDisposable
         {
             VectorOps.Add(_pool, x, attended);
             VectorOps.Add(_pool, x, FeedForward(input, w));
+            Times?.Lap(DecoderOperation.Add);
             return;
         }
 
         if (w.PostAttnNorm is not null)
             Apply(attended, attended, w.PostAttnNorm, _config.Width);
         VectorOps.Add(_pool, x, attended);
+        Times?.Lap(DecoderOperation.Add);
 
         var middle = w.FfnNorm is null ? x : Apply(_normed.Slice(0, x.Length), x, w.FfnNorm, _config.Width);
         var added = FeedForward(middle, w);
         if (w.PostFfnNorm is not null)
             Apply(added, added, w.PostFfnNorm, _config.Width);
         VectorOps.Add(_pool, x, added);
+        Times?.Lap(DecoderOperation.Add);
     }
 
     private Span<float> Attend(ReadOnlySpan<float> input, BlockWeights w, KvStore store, int l)
@@ -154,6 +164,7 @@ public sealed class Decoder : IDisposable
         Multiply(q, input, w.Q);
         Multiply(k, input, w.K);
         Multiply(v, input, w.V);
+        Times?.Lap(DecoderOperation.Qkv);
         if (w.QNorm is not null && w.KNorm is not null)
         {
             Apply(q, q, w.QNorm, w.QNorm.Gain.Rows == H * D && !_config.Architecture.LayerNorm ? H * D : D);
@@ -165,6 +176,7 @@ public sealed class Decoder : IDisposable
             var angles = _config.WindowOf(l) > 0 && _localAngles is not null ? _localAngles : _angles!;
             angles.Turn(_pool, q, H, D, _config.Architecture.Rope!.Value);
             angles.Turn(_pool, k, K, D, _config.Architecture.Rope.Value);
+            Times?.Lap(DecoderOperation.Rope);
         }
 
         ReadOnlySpan<AttentionRun> runs = _runs.AsSpan(0, _runCount);
@@ -172,7 +184,9 @@ public sealed class Decoder : IDisposable
         CachedAttention.Store(store, l, k, v, runs, blocks);
         CachedAttention.Forward(_pool, mixed, q, store, l, runs, blocks,
             new AttentionRule(H, _config.WindowOf(l), _config.AttentionScale, _config.AttentionSoftcap));
+        Times?.Lap(DecoderOperation.Attention);
         Multiply(added, mixed, w.O);
+        Times?.Lap(DecoderOperation.Output);
         return added;
     }
 
@@ -193,6 +207,7 @@ public sealed class Decoder : IDisposable
         if (w.Gate is null)
         {
             Multiply(hidden, x, w.Up);
+            Times?.Lap(DecoderOperation.GateUp);
             Compute.FeedForward.Plain(_pool, hidden, hidden, F, _config.Architecture.Activation);
         }
         else
@@ -200,10 +215,13 @@ public sealed class Decoder : IDisposable
             var gateUp = _gateUp.Slice(0, n * 2 * F);
             Multiply(gateUp, x, w.Gate, 2 * F);
             Multiply(gateUp[F..], x, w.Up, 2 * F);
+            Times?.Lap(DecoderOperation.GateUp);
             Compute.FeedForward.Gated(_pool, hidden, gateUp, F, _config.Architecture.Activation);
         }
 
+        Times?.Lap(DecoderOperation.Activation);
         Multiply(y, hidden, w.Down);
+        Times?.Lap(DecoderOperation.Down);
     }
 
     private void Place(ReadOnlySpan<int> tokens, ReadOnlySpan<DecoderRun> runs)
@@ -264,6 +282,7 @@ public sealed class Decoder : IDisposable
         else
             RmsNorm.Forward(_pool, y, _scale.Slice(0, x.Length / width), x, norm.Gain.Floats, width,
                 _config.NormEpsilon);
+        Times?.Lap(DecoderOperation.Norm);
         return y;
     }
 
