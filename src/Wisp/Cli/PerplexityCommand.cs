@@ -50,12 +50,13 @@ internal static class PerplexityCommand
 
         using var pool = new WorkerPool(threads);
         using var progress = new ProgressLine(Terminal.On(parse.InvocationConfiguration.Error), TimeProvider.System);
-        var found = Perplexity.Of(model.Weights, pool, [.. tokens], window, Generation.Prompt(model.Tokenizer, "") is [var begin] ? begin : -1,
+        var begin = Generation.Prompt(model.Tokenizer, "") is [var token] ? token : -1;
+        var found = Perplexity.Of(model.Weights, pool, [.. tokens], window, begin,
             (done, total) => progress.Report("judging", done, total), cancel);
         progress.Dispose();
         parse.InvocationConfiguration.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"perplexity {found.Value:0.0000} over {found.Tokens} tokens, {found.BitsPerByte(text.Length):0.0000} bits " +
-            $"a byte (context {window}, stride {window / 2})"));
+            $"perplexity {found.Value:0.0000} over {found.Tokens} tokens, {found.BitsPerByte(text.Length):0.0000} " +
+            $"bits a byte (context {window}, stride {window / 2})"));
         return 0;
     }
 }

@@ -23,7 +23,8 @@ internal static class TextInput
         if (!file.Exists)
             throw new UserException($"{name}: there is no such file.");
         if (file.Length > MaxBytes)
-            throw new UserException($"{name}: has {file.Length:n0} bytes; {MaxBytes:n0} are the most. Name a part of it.");
+            throw new UserException(
+                $"{name}: has {file.Length:n0} bytes; {MaxBytes:n0} are the most. Name a part of it.");
         return File.ReadAllBytes(name);
     }
 }

@@ -123,8 +123,8 @@ public sealed class ModelFileTests : IDisposable
             w => w.AddUInt("qwen3.attention.value_length", 16), "qwen3.attention.value_length");
         Fault("RoPE turns 15 of 32 head dimensions",
             w => w.AddUInt("qwen3.rope.dimension_count", 15), "qwen3.rope.dimension_count");
-        Fault("tokenizer 'llama' is not supported",
-            w => w.AddString("tokenizer.ggml.model", "llama"), "tokenizer.ggml.model");
+        Fault("tokenizer.ggml.model is 'rwkv', a tokenizer that is not known here",
+            w => w.AddString("tokenizer.ggml.model", "rwkv"), "tokenizer.ggml.model");
         Fault("key qwen3.block_count is missing", _ => { }, "qwen3.block_count");
         Fault("qwen3.block_count is 4294967295, which no model has",
             w => w.AddUInt("qwen3.block_count", uint.MaxValue), "qwen3.block_count");

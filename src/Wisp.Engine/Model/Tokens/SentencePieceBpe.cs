@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Unicode;
 
 namespace Wisp.Model;
 
@@ -45,7 +46,8 @@ public sealed class SentencePieceBpe : Tokenizer
     private protected override void EncodeText(ReadOnlySpan<byte> text, bool begins, List<int> ids)
     {
         var escaped = PieceText.Escape(text, blankFirst: begins && _spacePrefix);
-        if (!_wordsStandAlone)
+        // A letter cut short takes the bytes after it for its own, and those may be of ▁.
+        if (!_wordsStandAlone || !Utf8.IsValid(text))
         {
             Merge(escaped, ids);
             return;

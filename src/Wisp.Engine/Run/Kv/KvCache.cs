@@ -40,8 +40,8 @@ public sealed class KvCache : IDisposable
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (bytes > available)
             throw new KvMemoryException(
-                $"The keys and values of {(long)blocks * KvBlock.Size} tokens need {bytes:n0} bytes; this machine has " +
-                $"{available:n0}. Use a shorter context.");
+                $"The keys and values of {(long)blocks * KvBlock.Size} tokens need {bytes:n0} bytes; this machine " +
+                $"has {available:n0}. Use a shorter context.");
         Store = new KvStore(blocks, config.Layers, config.KvHeads, config.HeadDim);
         _blocks = [.. Enumerable.Range(0, blocks).Select(i => new KvBlock(i))];
         _free = new Stack<KvBlock>(_blocks.Reverse());

@@ -14,7 +14,11 @@ public sealed class KvCacheTests
 {
     private static readonly ModelConfig s_config = TinyModel.Config(Wisp.Model.Architecture.Llama) with
     {
-        Layers = 1, Heads = 1, KvHeads = 1, HeadDim = 2, Context = 4096,
+        Layers = 1,
+        Heads = 1,
+        KvHeads = 1,
+        HeadDim = 2,
+        Context = 4096,
     };
 
     [Theory]
