@@ -182,7 +182,7 @@ public sealed class Decoder : IDisposable
 
         ReadOnlySpan<AttentionRun> runs = _runs.AsSpan(0, _runCount);
         ReadOnlySpan<int> blocks = _blocks.AsSpan(0, _blockCount);
-        CachedAttention.Store(store, l, k, v, runs, blocks);
+        CachedAttention.Store(_pool, store, l, k, v, runs, blocks);
         CachedAttention.Forward(_pool, mixed, q, store, l, runs, blocks,
             new AttentionRule(H, _config.WindowOf(l), _config.AttentionScale, _config.AttentionSoftcap));
         Times?.Lap(DecoderOperation.Attention);
