@@ -6,29 +6,41 @@ namespace Wisp.Cli;
 internal static class TextInput
 {
     // A text goes through memory in one piece, tokens and all.
-    private const int MaxBytes = 1 << 30;
+    private const int MostBytes = 1 << 30;
+
+    private static readonly UTF8Encoding s_utf8 = new(false, throwOnInvalidBytes: true);
 
     /// <exception cref="UserException">There is no such file, or it is no text that fits.</exception>
-    public static byte[] Read(string name)
+    public static byte[] Read(string name, int maxBytes = MostBytes)
     {
         if (name == "-")
         {
             using var input = Console.OpenStandardInput();
-            return Read(input, "standard input", MaxBytes);
+            return Read(input, "standard input", maxBytes);
         }
 
         if (name.Length == 0)
-            throw new UserException("The name of the text file is empty. Name a file, or - for standard input.");
+            throw new UserException("The name of the file is empty. Name a file, or - for standard input.");
         if (Directory.Exists(name))
-            throw new UserException($"{name}: is a folder; name a text file.");
+            throw new UserException($"{name}: is a folder; name a file.");
         if (!File.Exists(name))
             throw new UserException($"{name}: no such file. Check the name.");
         using var file = new FileStream(name, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-        return Read(file, name, MaxBytes);
+        return Read(file, name, maxBytes);
     }
 
     /// <summary>The same as UTF-8 text.</summary>
-    public static string ReadText(string name) => Encoding.UTF8.GetString(Read(name)).TrimStart('\uFEFF');
+    public static string ReadText(string name, int maxBytes = MostBytes)
+    {
+        try
+        {
+            return s_utf8.GetString(Read(name, maxBytes)).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new UserException($"{(name == "-" ? "standard input" : name)}: is not UTF-8 text: {e.Message}", e);
+        }
+    }
 
     /// <summary>All that comes from a stream, if it ends before the limit: pipes and devices tell no length.</summary>
     internal static byte[] Read(Stream input, string name, int maxBytes)

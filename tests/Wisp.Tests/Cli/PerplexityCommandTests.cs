@@ -64,8 +64,8 @@ public sealed partial class PerplexityCommandTests : IDisposable
     public void Bad_input_is_one_clear_error()
     {
         Fails("nothing.txt: no such file", _folder["nothing.txt"]);
-        Fails(": is a folder; name a text file", _folder.Path);
-        Fails("The name of the text file is empty", "");
+        Fails(": is a folder; name a file", _folder.Path);
+        Fails("The name of the file is empty", "");
         Fails("one.txt: is 1 tokens long; 2 are the fewest", _folder.Put("one.txt", "a"u8));
         Fails("none.txt: is 0 tokens long", _folder.Put("none.txt", []));
         var text = _folder.Put("t.txt", "abc"u8);

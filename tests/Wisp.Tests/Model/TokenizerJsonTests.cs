@@ -98,6 +98,14 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Fact]
+    public void Text_that_is_no_UTF_8_is_refused_wherever_it_stands()
+    {
+        File.WriteAllBytes(_folder[TokenizerJson.FileName], [.. "{\"normalizer\":{\"type\":\"a"u8, 0xA8, .. "\"}}"u8]);
+        Assert.Contains("is no UTF-8",
+            Assert.Throws<InvalidDataException>(() => TokenizerJson.Read(_folder.Path)).Message);
+    }
+
+    [Fact]
     public void A_folder_without_a_tokenizer_says_so() => Assert.Contains("has no tokenizer.json",
         Assert.Throws<InvalidDataException>(() => TokenizerJson.Read(_folder.Path)).Message);
 
