@@ -21,84 +21,135 @@ public readonly record struct AttentionRule(int H, int Window, float Scale, floa
 /// softmax(scale·q·kᵀ)·v, Vaswani et al. 2017, eq. 1, with query heads sharing kv heads (Ainslie et al. 2023).
 /// </summary>
 /// <remarks>
-/// Shapes: q and y are (N, H, D), k and v are (N, K, D). A query's result depends on its own row and sequence alone,
-/// bit
-/// for bit: neither the rest of the batch nor the threads change the order of its sums.
+/// Shapes: q and y are (N, H, D), k and v are (N, K, D). Keys are taken 64 at a time, and what was mixed so far is
+/// rescaled when a larger score comes (Milakov and Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022,
+/// arXiv:2205.14135), so that no row of scores is ever kept. The 64 begin at multiples of 64 of the position: a query's
+/// result depends on its own row and sequence alone, bit for bit, and neither on the rest of the batch nor on threads.
 /// </remarks>
 public static unsafe class CachedAttention
 {
-    // Queries of one kv head that go over its keys together: each needs a chain of sums and one broadcast a key
-    // element.
-    private const int QueriesAtOnce = 4;
+    // Queries of a task: decoding keys and values of 8 or 16 bits, once a task, stays small beside the products.
+    private const int QueriesPerTask = 64;
 
-    // Rows of a run a task takes.
-    private const int RowsPerTask = 16;
-
-    private const int BlockTokens = KvStore.BlockTokens;
+    private const int BlockTokens = KvStore.BlockTokens, Keys = AttentionTile.Keys;
 
     /// <summary>Writes keys and values of new rows into their blocks.</summary>
     public static void Store(
-        KvStore store, int layer, ReadOnlySpan<float> k, ReadOnlySpan<float> v, ReadOnlySpan<AttentionRun> runs,
-        ReadOnlySpan<int> blocks)
+        WorkerPool pool, KvStore store, int layer, ReadOnlySpan<float> k, ReadOnlySpan<float> v,
+        ReadOnlySpan<AttentionRun> runs, ReadOnlySpan<int> blocks)
     {
-        int K = store.KvHeads, D = store.HeadDim;
-        Check(store, k.Length, v.Length, runs, blocks, K * D);
+        Check(store, k.Length, v.Length, runs, blocks, store.KvHeads * store.HeadDim);
         fixed (float* pk = k, pv = v)
+        fixed (AttentionRun* pRuns = runs)
         {
-            foreach (var run in runs)
+            var job = new StoreJob
             {
-                for (var i = 0; i < run.Rows; i++)
-                {
-                    var position = run.Past + i;
-                    var block = blocks[run.FirstBlock + (position / BlockTokens)];
-                    var lane = position % BlockTokens;
-                    var row = (nint)(run.Row + i) * K * D;
-                    for (var head = 0; head < K; head++)
-                    {
-                        float* keys = store.Head(block, layer, head) + lane, from = pk + row + ((nint)head * D);
-                        for (var d = 0; d < D; d++)
-                            keys[d * BlockTokens] = from[d];
-                        var values = store.Head(block, layer, head) + (D * BlockTokens) + (lane * store.ValueStride);
-                        new ReadOnlySpan<float>(pv + row + ((nint)head * D), D).CopyTo(new Span<float>(values, D));
-                    }
-                }
+                K = pk, V = pv, Runs = pRuns, Heads = store.KvHeads, Layout = store.Layout,
+                Addresses = Addresses(store, layer, blocks, pool.Scratch(checked(2 * blocks.Length))),
+            };
+            var tasks = 0;
+            foreach (var run in runs)
+                tasks += Partition.Tasks(run.Rows, BlockTokens);
+            if (tasks == 1)
+                StoreTask(&job, 0, 0);
+            else
+                pool.Run(&StoreTask, &job, tasks);
+        }
+    }
+
+    private struct StoreJob
+    {
+        public float* K, V;
+        public AttentionRun* Runs;
+        public byte** Addresses;
+        public KvLayout Layout;
+        public int Heads;
+    }
+
+    // Where the first head of the layer is in each block; the other heads follow. A pointer takes the room of two
+    // floats.
+    private static byte** Addresses(KvStore store, int layer, ReadOnlySpan<int> blocks, float* scratch)
+    {
+        var addresses = (byte**)scratch;
+        for (var i = 0; i < blocks.Length; i++)
+            addresses[i] = store.Head(blocks[i], layer, 0);
+        return addresses;
+    }
+
+    private static void StoreTask(void* argument, int task, int worker)
+    {
+        ref readonly var job = ref *(StoreJob*)argument;
+        var layout = job.Layout;
+        var run = job.Runs;
+        for (; task >= Partition.Tasks(run->Rows, BlockTokens); run++)
+            task -= Partition.Tasks(run->Rows, BlockTokens);
+        var (from, end) = Partition.Range(task, BlockTokens, run->Rows);
+        for (var i = from; i < end; i++)
+        {
+            var position = run->Past + i;
+            var block = job.Addresses[run->FirstBlock + (position / BlockTokens)];
+            for (var head = 0; head < job.Heads; head++)
+            {
+                var at = (((nint)(run->Row + i) * job.Heads) + head) * layout.D;
+                layout.Store(block + ((nint)head * layout.Bytes), position % BlockTokens, job.K + at, job.V + at);
             }
         }
     }
 
+    /// <param name="mass">
+    /// Where it is not empty, entry i receives what the block listed at i got: the probabilities of all rows and heads
+    /// on its keys are added. That takes a sum and a number of scratch for every query and block, and a pass over
+    /// those at the end.
+    /// </param>
     public static void Forward(
         WorkerPool pool, Span<float> y, ReadOnlySpan<float> q, KvStore store, int layer,
-        ReadOnlySpan<AttentionRun> runs, ReadOnlySpan<int> blocks, in AttentionRule rule)
+        ReadOnlySpan<AttentionRun> runs, ReadOnlySpan<int> blocks, in AttentionRule rule, Span<float> mass = default)
     {
         int H = rule.H, K = store.KvHeads, D = store.HeadDim;
         if (H < 1 || H % K != 0)
             throw new ArgumentException($"{H} query heads cannot share {K} kv heads evenly.");
+        if (!mass.IsEmpty && mass.Length != blocks.Length)
+            throw new ArgumentException($"{mass.Length} masses for {blocks.Length} blocks.");
         Check(store, y.Length, q.Length, runs, blocks, H * D);
 
-        var longest = 0;
-        var tasks = 0;
+        int longest = 0, tasks = 0, rowsPerTask = Math.Max(1, QueriesPerTask / (H / K));
         foreach (var run in runs)
         {
-            longest = Math.Max(longest, run.Past + run.Rows);
-            tasks += Partition.Tasks(run.Rows, RowsPerTask) * K;
+            longest = Math.Max(longest, (run.Past + run.Rows + Keys - 1) / Keys);
+            tasks += Partition.Tasks(run.Rows, rowsPerTask) * K;
         }
 
-        var scores = (longest + BlockTokens - 1) / BlockTokens * BlockTokens;
+        var layout = store.Layout;
+        var queries = rowsPerTask * (H / K);
         fixed (float* py = y, pq = q)
-        fixed (AttentionRun* pr = runs)
+        fixed (AttentionRun* pRuns = runs)
         {
+            var shares = mass.IsEmpty ? 0 : longest * AttentionTile.Blocks;
+            var scratch = pool.Scratch(checked((2 * blocks.Length) + (tasks * shares)));
             var job = new Job
             {
-                Y = py, Q = pq, Runs = pr, H = H, K = K, D = D,
-                ValueStride = store.ValueStride, Window = rule.Window <= 0 ? int.MaxValue : rule.Window,
-                Scale = rule.Scale, Softcap = rule.Softcap, Scores = scores, HeadLength = store.HeadLength,
-                Scratch = pool.WorkerScratch(checked(QueriesAtOnce * scores)),
-                Addresses = (float**)pool.Scratch(checked(2 * blocks.Length)), // a pointer takes two floats' room
+                Y = py, Q = pq, Runs = pRuns, H = H, K = K, RowsPerTask = rowsPerTask, Queries = queries,
+                Window = rule.Window <= 0 ? int.MaxValue : rule.Window, Scale = rule.Scale, Softcap = rule.Softcap,
+                Layout = layout, Addresses = Addresses(store, layer, blocks, scratch), Shares = shares,
+                Mass = mass.IsEmpty ? null : scratch + (2 * blocks.Length),
             };
-            // Block addresses are looked up once for all heads: the first head of the layer, and heads follow.
-            for (var i = 0; i < blocks.Length; i++)
-                job.Addresses[i] = store.Head(blocks[i], layer, 0);
+            job.Scratch = pool.WorkerScratch(TaskMemory.Floats(job));
             pool.Run(&Task, &job, tasks);
+            if (job.Mass != null)
+                AddMass(mass, job, runs);
+        }
+    }
+
+    // Tasks left what they found; it is added up in their order, whoever ran them.
+    private static void AddMass(Span<float> mass, in Job job, ReadOnlySpan<AttentionRun> runs)
+    {
+        var task = job.Mass;
+        foreach (var run in runs)
+        {
+            var used = (run.Past + run.Rows + BlockTokens - 1) / BlockTokens;
+            for (var t = Partition.Tasks(run.Rows, job.RowsPerTask) * job.K; t > 0; t--, task += job.Shares)
+                for (var b = 0; b < used; b++)
+                    mass[run.FirstBlock + b] += task[b];
         }
     }
 
@@ -122,169 +173,218 @@ public static unsafe class CachedAttention
 
     private struct Job
     {
-        public float* Y, Q;
+        public float* Y, Q, Mass;
         public AttentionRun* Runs;
-        public float** Addresses, Scratch;
-        public int H, K, D, HeadLength, ValueStride, Window, Scores;
+        public byte** Addresses;
+        public float** Scratch;
+        public KvLayout Layout;
+        public int H, K, Window, RowsPerTask, Queries, Shares;
         public float Scale, Softcap;
+    }
+
+    // What a task keeps: for each query what is mixed so far, the largest score and the sum of e^(score − largest);
+    // for a tile its scores; decoded keys and values; and where the mass is asked for, that of each query and block.
+    private readonly struct TaskMemory(in Job job, float* p)
+    {
+        public readonly float* Mixed = p;
+        public readonly float* Largest = p + ((job.Queries + 1) * job.Layout.Width);
+        public readonly float* Sum = p + ((job.Queries + 1) * job.Layout.Width) + job.Queries;
+        public readonly float* Scores = p + Head(job);
+        public readonly float* Keys = p + Head(job) + (AttentionTile.Queries * AttentionTile.Keys);
+        public readonly float* Values = p + Head(job) + (AttentionTile.Queries * AttentionTile.Keys)
+            + (AttentionTile.Keys * job.Layout.D);
+
+        public readonly float* Shares = p + Head(job) + (AttentionTile.Queries * AttentionTile.Keys)
+            + (AttentionTile.Keys * (job.Layout.D + job.Layout.Width));
+
+        // One row more is for the queries that a tile lacks.
+        private static int Head(in Job job) =>
+            (((job.Queries + 1) * job.Layout.Width) + (2 * job.Queries) + W - 1) / W * W;
+
+        public static int Floats(in Job job) => checked(
+            Head(job) + (AttentionTile.Queries * AttentionTile.Keys)
+            + (AttentionTile.Keys * (job.Layout.D + job.Layout.Width))
+            + (job.Shares * job.Queries) + (job.Shares / AttentionTile.Blocks * job.Queries));
     }
 
     private static void Task(void* argument, int task, int worker)
     {
         ref readonly var job = ref *(Job*)argument;
+        var share = job.Mass + ((nint)task * job.Shares);
         var run = job.Runs;
-        for (; task >= Partition.Tasks(run->Rows, RowsPerTask) * job.K; run++)
-            task -= Partition.Tasks(run->Rows, RowsPerTask) * job.K;
-        var (from, end) = Partition.Range(task / job.K, RowsPerTask, run->Rows);
-        var head = task % job.K;
-        var group = job.H / job.K;
-        var queries = (end - from) * group;
-        for (var at = 0; at < queries; at += QueriesAtOnce)
-            Queries(job, *run, head, group, from, at, Math.Min(QueriesAtOnce, queries - at), job.Scratch[worker]);
+        for (; task >= Partition.Tasks(run->Rows, job.RowsPerTask) * job.K; run++)
+            task -= Partition.Tasks(run->Rows, job.RowsPerTask) * job.K;
+        var (from, end) = Partition.Range(task / job.K, job.RowsPerTask, run->Rows);
+        int head = task % job.K, group = job.H / job.K, queries = (end - from) * group;
+        var layout = job.Layout;
+        var memory = new TaskMemory(job, job.Scratch[worker]);
+        new Span<float>(memory.Mixed, queries * layout.Width).Clear();
+        new Span<float>(memory.Largest, queries).Fill(float.NegativeInfinity);
+        new Span<float>(memory.Sum, queries).Clear();
+        if (job.Mass != null)
+            new Span<float>(memory.Shares, job.Shares * job.Queries).Clear();
+
+        var keys = stackalloc float*[AttentionTile.Blocks];
+        var values = stackalloc float*[AttentionTile.Blocks];
+        int first = Math.Max(0, run->Past + from - job.Window + 1), last = run->Past + end - 1;
+        for (var chunk = first / Keys; chunk <= last / Keys; chunk++)
+        {
+            for (var b = 0; b < AttentionTile.Blocks; b++)
+            {
+                // Blocks that are not there repeat the last one; their scores are masked.
+                var block = Math.Min((chunk * AttentionTile.Blocks) + b, last / BlockTokens);
+                var address = job.Addresses[run->FirstBlock + block] + ((nint)head * layout.Bytes);
+                keys[b] = layout.Keys(address, memory.Keys + (b * BlockTokens * layout.D));
+                values[b] = layout.ValuesOf(address, memory.Values + (b * BlockTokens * layout.Width));
+            }
+
+            for (var at = 0; at < queries; at += AttentionTile.Queries)
+                Tile(job, *run, memory, keys, values, head, from, at,
+                    Math.Min(AttentionTile.Queries, queries - at), chunk);
+        }
+
+        Finish(job, *run, memory, head, from, queries);
+        if (job.Mass != null)
+            Share(job, memory, queries, share);
     }
 
     // Query number i of a task is head i mod group of row i / group.
-    private static void Queries(
-        in Job job, in AttentionRun run, int head, int group, int from, int at, int count, float* scores)
+    private static void Tile(
+        in Job job, in AttentionRun run, in TaskMemory memory, float** keys, float** values, int head, int from,
+        int at, int count, int chunk)
     {
-        var q = stackalloc float*[QueriesAtOnce];
-        var y = stackalloc float*[QueriesAtOnce];
-        var last = stackalloc int[QueriesAtOnce];
-        var first = stackalloc int[QueriesAtOnce];
-        int lowest = int.MaxValue, highest = 0;
-        for (var i = 0; i < QueriesAtOnce; i++)
+        var group = job.H / job.K;
+        var start = chunk * Keys;
+        var q = stackalloc float*[AttentionTile.Queries];
+        var mixed = stackalloc float*[AttentionTile.Queries];
+        for (var i = 0; i < AttentionTile.Queries; i++)
         {
             var number = at + Math.Min(i, count - 1); // the missing ones repeat the last
-            var row = from + (number / group);
-            var offset = ((((nint)run.Row + row) * job.H) + (head * group) + (number % group)) * job.D;
-            q[i] = job.Q + offset;
-            y[i] = job.Y + offset;
-            last[i] = run.Past + row;
-            first[i] = Math.Max(0, last[i] - job.Window + 1);
-            (lowest, highest) = (Math.Min(lowest, first[i]), Math.Max(highest, last[i]));
+            q[i] = QueryAt(job, job.Q, run, head, from + (number / group), number % group);
+            mixed[i] = memory.Mixed + ((nint)(i < count ? number : job.Queries) * job.Layout.Width);
         }
 
-        var addresses = job.Addresses + run.FirstBlock;
-        var offsetOfHead = (nint)head * job.HeadLength;
-        var scale = Vector512.Create(job.Scale);
-        for (var block = lowest / BlockTokens; block <= highest / BlockTokens; block++)
-        {
-            var keys = addresses[block] + offsetOfHead;
-            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
-            if (count == 1)
-            {
-                for (var d = 0; d < job.D; d++)
-                    s0 = Fma(Vector512.Load(keys + (d * W)), Vector512.Create(q[0][d]), s0);
-            }
-            else
-            {
-                for (var d = 0; d < job.D; d++)
-                {
-                    var key = Vector512.Load(keys + (d * W));
-                    s0 = Fma(key, Vector512.Create(q[0][d]), s0);
-                    s1 = Fma(key, Vector512.Create(q[1][d]), s1);
-                    s2 = Fma(key, Vector512.Create(q[2][d]), s2);
-                    s3 = Fma(key, Vector512.Create(q[3][d]), s3);
-                }
-            }
-
-            var to = scores + (block * W);
-            Score(job, s0 * scale).Store(to);
-            Score(job, s1 * scale).Store(to + job.Scores);
-            Score(job, s2 * scale).Store(to + (2 * job.Scores));
-            Score(job, s3 * scale).Store(to + (3 * job.Scores));
-        }
-
+        // Positions that the first query sees at least, and the last at most, counted from the chunk.
+        var first = Math.Max(0, run.Past + from + (at / group) - job.Window + 1) - start;
+        var last = run.Past + from + ((at + count - 1) / group) - start;
+        if (last < 0 || first >= Keys)
+            return;
+        if (count == 1)
+            AttentionTile.Score(memory.Scores, q[0], keys, job.Layout.D);
+        else
+            AttentionTile.Score(memory.Scores, q, keys, job.Layout.D);
         for (var i = 0; i < count; i++)
         {
-            var s = scores + (i * job.Scores);
-            var sum = Softmax(s, first[i], last[i]);
-            Mix(job, y[i], s, addresses, offsetOfHead, first[i], last[i], 1f / sum);
+            var position = run.Past + from + ((at + i) / group);
+            Weigh(job, memory, at + i, memory.Scores + (i * Keys), chunk,
+                Math.Max(0, position - job.Window + 1) - start, position - start);
         }
+
+        first = Math.Max(first, 0);
+        last = Math.Min(last, Keys - 1);
+        if (count == 1)
+        {
+            AttentionTile.Mix(mixed[0], memory.Scores, values, job.Layout.Width, first, last);
+            return;
+        }
+
+        if (count < AttentionTile.Queries)
+            new Span<float>(memory.Scores + (count * Keys), (AttentionTile.Queries - count) * Keys).Clear();
+        AttentionTile.Mix(mixed, memory.Scores, values, job.Layout.Width, first, last);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Score(in Job job, Vector512<float> s)
+    private static float* QueryAt(in Job job, float* of, in AttentionRun run, int head, int row, int inGroup) =>
+        of + (((((nint)run.Row + row) * job.H) + (head * (job.H / job.K)) + inGroup) * job.Layout.D);
+
+    // Scores of 64 keys become e^(score − largest so far); what came before is rescaled to the new largest.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Weigh(
+        in Job job, in TaskMemory memory, int query, float* s, int chunk, int first, int last)
     {
-        if (job.Softcap == 0)
-            return s;
-        // c·tanh(s/c), with tanh(u) = 1 − 2/(e²ᵘ + 1)
+        AttentionTile.Load(s, out var s0, out var s1, out var s2, out var s3);
+        var scale = Vector512.Create(job.Scale);
+        (s0, s1, s2, s3) = (s0 * scale, s1 * scale, s2 * scale, s3 * scale);
+        if (job.Softcap != 0)
+            (s0, s1, s2, s3) = (Cap(job, s0), Cap(job, s1), Cap(job, s2), Cap(job, s3));
+        if (first > 0 || last < Keys - 1)
+            (s0, s1, s2, s3) = (Visible(s0, 0, first, last), Visible(s1, W, first, last),
+                Visible(s2, 2 * W, first, last), Visible(s3, 3 * W, first, last));
+
+        var before = memory.Largest[query];
+        var largest = MathF.Max(before, Max(
+            Vector512.MaxNative(Vector512.MaxNative(s0, s1), Vector512.MaxNative(s2, s3))));
+        if (float.IsNegativeInfinity(largest)) // nothing to see here
+        {
+            new Span<float>(s, Keys).Clear();
+            return;
+        }
+
+        if (largest > before)
+        {
+            memory.Largest[query] = largest;
+            var factor = float.IsNegativeInfinity(before) ? 0 : FastMath.Exp(Vector512.Create(before - largest))[0];
+            memory.Sum[query] *= factor;
+            ScaleRow(memory.Mixed + ((nint)query * job.Layout.Width), job.Layout.Width, factor);
+        }
+
+        var top = Vector512.Create(largest);
+        (s0, s1, s2, s3) = (FastMath.Exp(s0 - top), FastMath.Exp(s1 - top), FastMath.Exp(s2 - top),
+            FastMath.Exp(s3 - top));
+        AttentionTile.Store(s, s0, s1, s2, s3);
+        memory.Sum[query] += Sum((s0 + s1) + (s2 + s3));
+        if (job.Mass == null)
+            return;
+        var to = memory.Shares + ((nint)query * job.Shares) + (chunk * AttentionTile.Blocks);
+        (to[0], to[1], to[2], to[3]) = (Sum(s0), Sum(s1), Sum(s2), Sum(s3));
+        LargestAt(job, memory, query)[chunk] = largest;
+    }
+
+    // The largest score when a chunk was summed, for each chunk.
+    private static float* LargestAt(in Job job, in TaskMemory memory, int query) =>
+        memory.Shares + ((nint)job.Shares * job.Queries) + ((nint)query * (job.Shares / AttentionTile.Blocks));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Visible(Vector512<float> s, int start, int first, int last)
+    {
+        var at = Vector512<int>.Indices + Vector512.Create(start);
+        var seen = Vector512.GreaterThanOrEqual(at, Vector512.Create(first))
+            & Vector512.LessThanOrEqual(at, Vector512.Create(last));
+        return Vector512.ConditionalSelect(seen.AsSingle(), s, Vector512.Create(float.NegativeInfinity));
+    }
+
+    // c·tanh(s/c), with tanh(u) = 1 − 2/(e²ᵘ + 1)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Cap(in Job job, Vector512<float> s)
+    {
         var one = Vector512<float>.One;
         var e = FastMath.Exp(s * Vector512.Create(2f / job.Softcap));
         return Vector512.Create(job.Softcap) * (one - (Vector512.Create(2f) / (e + one)));
     }
 
-    // Scores become e^(s − max); what lies outside [first, last] becomes 0. Returns the sum.
-    private static float Softmax(float* s, int first, int last)
+    private static void Finish(
+        in Job job, in AttentionRun run, in TaskMemory memory, int head, int from, int queries)
     {
-        int from = first / W * W, end = (last / W * W) + W;
-        for (var i = from; i < first; i++)
-            s[i] = float.NegativeInfinity;
-        for (var i = last + 1; i < end; i++)
-            s[i] = float.NegativeInfinity;
-        var max = Vector512.Create(float.NegativeInfinity);
-        for (var i = from; i < end; i += W)
-            max = Vector512.Max(max, Vector512.Load(s + i));
-        var top = Vector512.Create(Simd.Max(max));
-        var sum = Vector512<float>.Zero;
-        for (var i = from; i < end; i += W)
+        var group = job.H / job.K;
+        for (var query = 0; query < queries; query++)
         {
-            var e = FastMath.Exp(Vector512.Load(s + i) - top);
-            e.Store(s + i);
-            sum += e;
-        }
-
-        for (var i = from; i < first; i++)
-            s[i] = 0;
-        for (var i = last + 1; i < end; i++)
-            s[i] = 0;
-        return Sum(sum);
-    }
-
-    // y = (Σⱼ pⱼ·vⱼ)·scale, in one chain over j for every element; four vectors of elements at a time.
-    private static void Mix(
-        in Job job, float* y, float* p, float** addresses, nint offsetOfHead, int first, int last, float scale)
-    {
-        var values = offsetOfHead + (job.D * BlockTokens);
-        var d = 0;
-        for (; d + (4 * W) <= job.ValueStride; d += 4 * W)
-        {
-            Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default;
-            for (var j = first; j <= last; j++)
-            {
-                var v = addresses[j / BlockTokens] + values + ((j % BlockTokens) * job.ValueStride) + d;
-                var weight = Vector512.Create(p[j]);
-                a0 = Fma(weight, Vector512.Load(v), a0);
-                a1 = Fma(weight, Vector512.Load(v + W), a1);
-                a2 = Fma(weight, Vector512.Load(v + (2 * W)), a2);
-                a3 = Fma(weight, Vector512.Load(v + (3 * W)), a3);
-            }
-
-            var factor = Vector512.Create(scale);
-            Write(y, d, job.D, a0 * factor);
-            Write(y, d + W, job.D, a1 * factor);
-            Write(y, d + (2 * W), job.D, a2 * factor);
-            Write(y, d + (3 * W), job.D, a3 * factor);
-        }
-
-        for (; d < job.ValueStride; d += W)
-        {
-            Vector512<float> a = default;
-            for (var j = first; j <= last; j++)
-            {
-                var v = addresses[j / BlockTokens] + values + ((j % BlockTokens) * job.ValueStride) + d;
-                a = Fma(Vector512.Create(p[j]), Vector512.Load(v), a);
-            }
-
-            Write(y, d, job.D, a * Vector512.Create(scale));
+            var mixed = memory.Mixed + ((nint)query * job.Layout.Width);
+            ScaleRow(mixed, job.Layout.Width, 1f / memory.Sum[query]);
+            var y = QueryAt(job, job.Y, run, head, from + (query / group), query % group);
+            new ReadOnlySpan<float>(mixed, job.Layout.D).CopyTo(new Span<float>(y, job.Layout.D));
         }
     }
 
-    private static void Write(float* y, int d, int D, Vector512<float> v)
+    // Σ over queries of the probabilities on each block.
+    private static void Share(in Job job, in TaskMemory memory, int queries, float* to)
     {
-        if (d + W <= D)
-            v.Store(y + d);
-        else if (d < D)
-            StoreFirst(y + d, D - d, v);
+        new Span<float>(to, job.Shares).Clear();
+        for (var query = 0; query < queries; query++)
+        {
+            var at = LargestAt(job, memory, query);
+            for (var b = 0; b < job.Shares; b++)
+                if (memory.Shares[((nint)query * job.Shares) + b] is > 0 and var sum)
+                    to[b] += sum * MathF.Exp(at[b / AttentionTile.Blocks] - memory.Largest[query])
+                        / memory.Sum[query];
+        }
     }
 }

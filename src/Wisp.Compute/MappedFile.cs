@@ -12,7 +12,7 @@ namespace Wisp.Compute;
 /// A slice lives as long as the mapping: reading one after Dispose is an access violation, and so is cutting the file
 /// short under a running program. Writers therefore replace files by renaming and never shorten them in place.
 /// </remarks>
-public sealed unsafe class MappedFile : IDisposable
+public sealed unsafe partial class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile? _file; // null for bytes that were made in memory
     private readonly MemoryMappedViewAccessor? _view;
@@ -130,6 +130,21 @@ public sealed unsafe class MappedFile : IDisposable
                 nameof(offset), $"{Path}: {bytes} bytes at {offset} reach beyond {Length} bytes.");
         return _start + offset;
     }
+
+    /// <summary>
+    /// Gives up the memory of the pages read so far, where the system can; touched again, they come again.
+    /// </summary>
+    public void LetGo()
+    {
+        const int adviseDontNeed = 4;
+        if (_start is null || _view is null || !OperatingSystem.IsLinux())
+            return;
+        _ = Madvise(_start - _view.PointerOffset, (nuint)(_view.PointerOffset + Length), adviseDontNeed);
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int Madvise(void* address, nuint length, int advice);
 
     public void Dispose()
     {

@@ -9,13 +9,15 @@ internal sealed class OurSequence : ISequence
 {
     private readonly WorkerPool _pool;
     private readonly ModelFile _file;
+    private readonly PackedWeights _packed;
     private readonly Session _session;
 
     public OurSequence(string path, int threads, int context)
     {
         _pool = new WorkerPool(threads);
         _file = ModelFile.Open(path);
-        _session = new Session(_file.Weights, _pool, context);
+        _packed = _file.Pack(_pool);
+        _session = new Session(_packed.Weights, _pool, context, KvType.F16);
     }
 
     public int Vocabulary => _file.Config.Vocabulary;
@@ -35,6 +37,7 @@ internal sealed class OurSequence : ISequence
     public void Dispose()
     {
         _session.Dispose();
+        _packed.Dispose();
         _file.Dispose();
         _pool.Dispose();
     }
@@ -43,10 +46,11 @@ internal sealed class OurSequence : ISequence
 /// <summary>The decoder itself with sequences side by side, each with its own blocks of the cache.</summary>
 internal sealed class OurStreams : IStreams
 {
-    private const int Chunk = 128; // rows of a pass, as a session takes a prompt
+    private const int Chunk = 512; // rows of a pass, as a session takes a prompt
 
     private readonly WorkerPool _pool;
     private readonly ModelFile _file;
+    private readonly PackedWeights _packed;
     private readonly Decoder _decoder;
     private readonly KvStore _store;
     private readonly FloatBuffer _logits;
@@ -57,11 +61,12 @@ internal sealed class OurStreams : IStreams
     {
         _pool = new WorkerPool(threads);
         _file = ModelFile.Open(path);
+        _packed = _file.Pack(_pool);
         var c = _file.Config;
         var each = (context + KvStore.BlockTokens - 1) / KvStore.BlockTokens;
         _blocks = [.. Enumerable.Range(0, streams).Select(s => Enumerable.Range(s * each, each).ToArray())];
-        _store = new KvStore(streams * each, c.Layers, c.KvHeads, c.HeadDim);
-        _decoder = new Decoder(_file.Weights, _pool, Chunk, context);
+        _store = new KvStore(streams * each, c.Layers, c.KvHeads, c.HeadDim, KvType.F16);
+        _decoder = new Decoder(_packed.Weights, _pool, Chunk, context);
         _logits = new FloatBuffer(streams * c.Vocabulary);
     }
 
@@ -104,6 +109,7 @@ internal sealed class OurStreams : IStreams
         _decoder.Dispose();
         _store.Dispose();
         _logits.Dispose();
+        _packed.Dispose();
         _file.Dispose();
         _pool.Dispose();
     }

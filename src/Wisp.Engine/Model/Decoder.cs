@@ -24,6 +24,7 @@ public sealed class Decoder : IDisposable
     private readonly RopeAngles? _angles, _localAngles;
     private readonly FloatBuffer _x, _normed, _scale, _q, _k, _v, _mixed, _added, _gateUp, _hidden;
     private readonly Mixture? _mixture;
+    private readonly Products _products;
     private readonly int[] _positions;
     private AttentionRun[] _runs = [];
     private int[] _blocks = [];
@@ -49,6 +50,7 @@ public sealed class Decoder : IDisposable
         _scale = Rows(_config.Heads);
         (_gateUp, _hidden) = (Rows(2 * _config.FeedForward), Rows(_config.FeedForward));
         _positions = new int[maxRows];
+        _products = new Products(pool);
         _mixture = _config.Experts > 0 ? new Mixture(_config, maxRows, Network) : null;
 
         FloatBuffer Rows(int width) => new(checked(maxRows * width));
@@ -71,7 +73,8 @@ public sealed class Decoder : IDisposable
 
     /// <summary>Bytes of activations and tables.</summary>
     public long Bytes => _x.Bytes + _normed.Bytes + _scale.Bytes + _q.Bytes + _k.Bytes + _v.Bytes + _mixed.Bytes
-        + _added.Bytes + _gateUp.Bytes + _hidden.Bytes + (_angles?.Bytes ?? 0) + (_localAngles?.Bytes ?? 0);
+        + _added.Bytes + _gateUp.Bytes + _hidden.Bytes + (_angles?.Bytes ?? 0) + (_localAngles?.Bytes ?? 0)
+        + _products.Bytes;
 
     /// <summary>
     /// Takes the tokens of all runs, one run after the other, through all layers; their keys and values are stored.
@@ -124,7 +127,7 @@ public sealed class Decoder : IDisposable
     {
         Times?.Start();
         var final = Apply(_normed.Slice(0, x.Length), x, _weights.OutputNorm, _config.Width);
-        Multiply(logits[..(x.Length / _config.Width * _config.Vocabulary)], final, _weights.Head);
+        _products.Multiply(logits[..(x.Length / _config.Width * _config.Vocabulary)], final, _weights.Head);
         if (_config.LogitSoftcap > 0)
             foreach (ref var z in logits[..(x.Length / _config.Width * _config.Vocabulary)])
                 z = _config.LogitSoftcap * MathF.Tanh(z / _config.LogitSoftcap);
@@ -161,9 +164,7 @@ public sealed class Decoder : IDisposable
         int H = _config.Heads, K = _config.KvHeads, D = _config.HeadDim;
         Span<float> q = _q.Slice(0, _rows * H * D), k = _k.Slice(0, _rows * K * D), v = _v.Slice(0, _rows * K * D),
             mixed = _mixed.Slice(0, _rows * H * D), added = _added.Slice(0, _rows * _config.Width);
-        Multiply(q, input, w.Q);
-        Multiply(k, input, w.K);
-        Multiply(v, input, w.V);
+        _products.Multiply(input, q, w.Q, k, w.K, v, w.V);
         Times?.Lap(DecoderOperation.Qkv);
         if (w.QNorm is not null && w.KNorm is not null)
         {
@@ -181,11 +182,11 @@ public sealed class Decoder : IDisposable
 
         ReadOnlySpan<AttentionRun> runs = _runs.AsSpan(0, _runCount);
         ReadOnlySpan<int> blocks = _blocks.AsSpan(0, _blockCount);
-        CachedAttention.Store(store, l, k, v, runs, blocks);
+        CachedAttention.Store(_pool, store, l, k, v, runs, blocks);
         CachedAttention.Forward(_pool, mixed, q, store, l, runs, blocks,
             new AttentionRule(H, _config.WindowOf(l), _config.AttentionScale, _config.AttentionSoftcap));
         Times?.Lap(DecoderOperation.Attention);
-        Multiply(added, mixed, w.O);
+        _products.Multiply(added, mixed, w.O);
         Times?.Lap(DecoderOperation.Output);
         return added;
     }
@@ -206,21 +207,20 @@ public sealed class Decoder : IDisposable
         var hidden = _hidden.Slice(0, n * F);
         if (w.Gate is null)
         {
-            Multiply(hidden, x, w.Up);
+            _products.Multiply(hidden, x, w.Up);
             Times?.Lap(DecoderOperation.GateUp);
             Compute.FeedForward.Plain(_pool, hidden, hidden, F, _config.Architecture.Activation);
         }
         else
         {
             var gateUp = _gateUp.Slice(0, n * 2 * F);
-            Multiply(gateUp, x, w.Gate, 2 * F);
-            Multiply(gateUp[F..], x, w.Up, 2 * F);
+            _products.Multiply(x, gateUp, w.Gate, gateUp[F..], w.Up, 2 * F);
             Times?.Lap(DecoderOperation.GateUp);
             Compute.FeedForward.Gated(_pool, hidden, gateUp, F, _config.Architecture.Activation);
         }
 
         Times?.Lap(DecoderOperation.Activation);
-        Multiply(y, hidden, w.Down);
+        _products.Multiply(y, hidden, w.Down);
         Times?.Lap(DecoderOperation.Down);
     }
 
@@ -286,9 +286,6 @@ public sealed class Decoder : IDisposable
         return y;
     }
 
-    private void Multiply(Span<float> y, ReadOnlySpan<float> x, Projection w, int stride = 0) => Linear.Multiply(
-        _pool, y, stride == 0 ? w.Outputs : stride, x, w.Weight, w.Bias is null ? default : w.Bias.Floats);
-
     public void Dispose()
     {
         foreach (var buffer in (FloatBuffer[])
@@ -297,5 +294,6 @@ public sealed class Decoder : IDisposable
         _angles?.Dispose();
         _localAngles?.Dispose();
         _mixture?.Dispose();
+        _products.Dispose();
     }
 }

@@ -4,7 +4,8 @@ namespace Wisp.Model;
 
 /// <summary>y = W·x + b, from C to R. What the model has no bias for has none here.</summary>
 /// <param name="Bias">(R) in F32, one column a row, so that rows of both are cut alike.</param>
-public sealed record Projection(WeightMatrix Weight, WeightMatrix? Bias = null)
+/// <param name="Packed">The copy of the weights to multiply by; null multiplies by them as stored.</param>
+public sealed record Projection(WeightMatrix Weight, WeightMatrix? Bias = null, PackedMatrix? Packed = null)
 {
     public int Outputs => Weight.Rows;
 
@@ -80,6 +81,13 @@ public sealed record DecoderWeights
 
     /// <summary>The same for longer contexts.</summary>
     public WeightMatrix? RopeFactorsLong { get; init; }
+
+    /// <summary>Every projection that a token may meet.</summary>
+    internal IEnumerable<Projection> Projections => Blocks.SelectMany(IEnumerable<Projection> (block) =>
+    [
+        block.Q, block.K, block.V, block.O,
+        .. block.Ffn.SelectMany(IEnumerable<Projection> (f) => f.Gate is null ? [f.Up, f.Down] : [f.Gate, f.Up, f.Down]),
+    ]).Append(Head);
 
     /// <summary>Views of the weights that training steps: what it changes is seen here at once.</summary>
     public static DecoderWeights Of(Parameters weights)

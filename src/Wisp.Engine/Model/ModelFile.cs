@@ -52,6 +52,18 @@ public sealed class ModelFile : IDisposable
         }
     }
 
+    /// <summary>
+    /// A packed copy of the matrices, to run fast; afterwards the pages of the file need no memory.
+    /// </summary>
+    /// <inheritdoc cref="PackedWeights(DecoderWeights, WorkerPool, Action{long, long}, CancellationToken)"/>
+    public PackedWeights Pack(
+        WorkerPool pool, Action<long, long>? progress = null, CancellationToken cancel = default)
+    {
+        var packed = new PackedWeights(Weights, pool, progress, cancel);
+        _gguf.LetGo();
+        return packed;
+    }
+
     /// <summary>A copy of all weights in float32, to be trained.</summary>
     /// <exception cref="InvalidDataException">The model is of a kind that is not trained.</exception>
     public Parameters ReadParameters()

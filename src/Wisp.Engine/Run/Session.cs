@@ -15,7 +15,7 @@ namespace Wisp.Run;
 public sealed class Session : IDisposable
 {
     // Rows of one prefill pass: tall enough for full speed of the products, small enough to stay in the caches.
-    private const int Chunk = 128;
+    private const int Chunk = 512;
 
     private readonly Decoder _decoder;
     private readonly KvStore _store;
@@ -24,19 +24,20 @@ public sealed class Session : IDisposable
     private readonly List<int> _tokens = []; // what the cache holds
 
     /// <param name="context">Tokens the cache holds; 0 means the context the model was trained for.</param>
-    public Session(DecoderWeights weights, WorkerPool pool, int context = 0)
+    /// <param name="kv">How keys and values are kept.</param>
+    public Session(DecoderWeights weights, WorkerPool pool, int context = 0, KvType kv = KvType.F32)
     {
         var config = weights.Config;
         ArgumentOutOfRangeException.ThrowIfNegative(context);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(context, config.Context);
         Context = context == 0 ? config.Context : context;
         _blocks = [.. Enumerable.Range(0, (Context + KvStore.BlockTokens - 1) / KvStore.BlockTokens)];
-        var bytes = _blocks.Length * KvStore.BytesPerBlock(config.Layers, config.KvHeads, config.HeadDim);
+        var bytes = _blocks.Length * KvStore.BytesPerBlock(config.Layers, config.KvHeads, config.HeadDim, kv);
         if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
             throw new ArgumentException(
                 $"The keys and values of {Context} tokens need {bytes:n0} bytes; this machine has " +
                 $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes:n0}. Use a shorter context.");
-        _store = new KvStore(_blocks.Length, config.Layers, config.KvHeads, config.HeadDim);
+        _store = new KvStore(_blocks.Length, config.Layers, config.KvHeads, config.HeadDim, kv);
         _decoder = new Decoder(weights, pool, Math.Min(Chunk, Context), Context);
         _logits = new FloatBuffer(config.Vocabulary);
     }

@@ -20,6 +20,7 @@ internal sealed class ModelWriter : IDisposable
     private readonly ModelFile _model;
     private readonly Tokenizer _tokenizer;
     private readonly WorkerPool _pool;
+    private readonly PackedWeights? _packed;
     private readonly Session _session;
     private readonly Sampling _sampling;
     private readonly GenerationOptions _options;
@@ -39,7 +40,9 @@ internal sealed class ModelWriter : IDisposable
         _mask = arguments.Grammar.Mask(parse, _tokenizer);
         var context = arguments.Context(parse, _model.Config.Context);
         _pool = new WorkerPool(threads);
-        _session = new Session(_model.Weights, _pool, context);
+        var kv = arguments.Loading.Kv(parse);
+        _packed = arguments.Loading.Pack(parse, _model, _pool, cancel);
+        _session = new Session(_packed?.Weights ?? _model.Weights, _pool, context, kv);
     }
 
     /// <summary>
@@ -115,6 +118,7 @@ internal sealed class ModelWriter : IDisposable
     public void Dispose()
     {
         _session.Dispose();
+        _packed?.Dispose();
         _pool.Dispose();
         _model.Dispose();
     }

@@ -60,11 +60,14 @@ internal sealed class WritingArguments
         command.Add(_quiet);
         Sampling = new SamplingArguments(command);
         Grammar = new GrammarArguments(command);
+        Loading = new LoadingArguments(command);
     }
 
     public SamplingArguments Sampling { get; }
 
     public GrammarArguments Grammar { get; }
+
+    public LoadingArguments Loading { get; }
 
     public string? Model(ParseResult parse) => parse.GetValue(_model);
 

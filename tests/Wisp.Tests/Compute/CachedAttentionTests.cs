@@ -11,14 +11,92 @@ public sealed class CachedAttentionTests : IDisposable
     // Scores and mixes are sums of at most 300 terms below 4 in size; exp is good to 1.3 ulp and tanh to 2 of 2⁻²³.
     private const double Tolerance = 2e-5;
 
+    // What the definition says of a row of one head: halves to nearest even, or bytes with a scale for every 32.
+    private static void Round(Span<float> row, KvType type)
+    {
+        if (type == KvType.F16)
+            foreach (ref var x in row)
+                x = (float)(Half)x;
+        if (type == KvType.Q8)
+            for (var at = 0; at < row.Length; at += 32)
+            {
+                var group = row.Slice(at, Math.Min(32, row.Length - at));
+                var largest = 0f;
+                foreach (var x in group)
+                    largest = Math.Max(largest, Math.Abs(x));
+                foreach (ref var x in group)
+                    x = (float)Math.Round(x * (127 / largest)) * (largest / 127);
+            }
+    }
+
     [Theory]
-    [InlineData(1, 1, 8, 0, 0f), InlineData(4, 2, 16, 0, 0f), InlineData(6, 1, 24, 5, 0f), InlineData(5, 5, 12, 0, 3f)]
-    [InlineData(8, 2, 64, 17, 0f), InlineData(3, 3, 80, 16, 2f), InlineData(9, 3, 130, 1, 0f)]
-    public void Every_query_sees_what_the_definition_lets_it_see(int H, int K, int D, int window, float softcap)
+    [InlineData(KvType.F32, 8), InlineData(KvType.F16, 40), InlineData(KvType.Q8, 40), InlineData(KvType.Q8, 33)]
+    public void Stored_numbers_come_back_as_near_as_their_type_says(KvType type, int D)
+    {
+        // One key at a time is visible to a query that is a unit vector times a large number: its value comes back.
+        using var store = new KvStore(2, 1, 1, D, type);
+        float[] k = Sample.Normal(20 * D, 1), v = Sample.Normal(20 * D, 2), y = new float[D], q = new float[D];
+        k[3] = 1e30f;
+        v[5] = type == KvType.F32 ? 1e30f : 60_000;
+        CachedAttention.Store(_pool, store, 0, k, v, [new AttentionRun(0, 20, 0, 0)], [1, 0]);
+        for (var i = 0; i < 20; i++)
+        {
+            CachedAttention.Forward(_pool, y, q, store, 0, [new AttentionRun(0, 1, i, 0)], [1, 0],
+                new AttentionRule(1, Window: 1, 1, 0));
+            for (var d = 0; d < D; d++)
+            {
+                var group = v.AsSpan((i * D) + (d / 32 * 32), Math.Min(32, D - (d / 32 * 32))).ToArray();
+                var allowed = type switch
+                {
+                    KvType.F32 => 0,
+                    KvType.F16 => Math.Max(Math.Abs(v[(i * D) + d]) / 2048, 1e-7),
+                    _ => group.Max(Math.Abs) / 253,
+                };
+                Assert.InRange(y[d] - v[(i * D) + d], -allowed, allowed);
+            }
+        }
+    }
+
+    [Fact]
+    public void The_mass_of_a_block_is_what_was_attended_to_in_it()
+    {
+        // Keys of zero: every position seen gets the same.
+        const int H = 4, K = 2, D = 8;
+        using var store = new KvStore(8, 1, K, D);
+        AttentionRun[] runs = [new(0, 100, 0, 0), new(100, 1, 16, 7)];
+        int[] blocks = [0, 1, 2, 3, 4, 5, 6, 0, 7];
+        float[] k = new float[101 * K * D], q = Sample.Normal(101 * H * D, 1), y = new float[101 * H * D];
+        CachedAttention.Store(_pool, store, 0, k, k, runs, blocks);
+        var mass = new float[blocks.Length];
+        CachedAttention.Forward(_pool, y, q, store, 0, runs, blocks, new AttentionRule(H, 0, 1, 0), mass);
+        var expected = new double[blocks.Length];
+        for (var i = 0; i < 100; i++)
+            for (var j = 0; j <= i; j++)
+                expected[j / 16] += H / (i + 1.0);
+        (expected[7], expected[8]) = (H * 16 / 17.0, H / 17.0);
+        for (var b = 0; b < mass.Length; b++)
+            Assert.Equal(expected[b], mass[b], 1e-3); // sums of some 400 shares, each good to 2⁻²²
+    }
+
+    public static TheoryData<int, int, int, int, float, KvType> Shapes()
+    {
+        var data = new TheoryData<int, int, int, int, float, KvType>();
+        foreach (var type in Enum.GetValues<KvType>())
+            foreach (var (H, K, D, window, softcap) in ((int, int, int, int, float)[])
+                [(1, 1, 8, 0, 0), (4, 2, 16, 0, 0), (6, 1, 24, 5, 0), (5, 5, 12, 0, 3), (8, 2, 64, 17, 0),
+                (3, 3, 80, 16, 2), (9, 3, 130, 1, 0), (10, 2, 64, 100, 0)])
+                data.Add(H, K, D, window, softcap, type);
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Every_query_sees_what_the_definition_lets_it_see(
+        int H, int K, int D, int window, float softcap, KvType type)
     {
         // Three sequences of a batch: a fresh prompt, one new token after a long past, and a few after a short one.
-        (int Past, int Count)[] shape = [(0, 37), (200, 1), (16, 5)];
-        using var store = new KvStore(40, layers: 2, K, D);
+        (int Past, int Count)[] shape = [(0, 137), (200, 1), (16, 5)];
+        using var store = new KvStore(40, layers: 2, K, D, type);
         var free = new Stack<int>(Enumerable.Range(0, 40).OrderBy(i => i * 17 % 40)); // blocks in no order
         var scale = 1.3f / MathF.Sqrt(D);
         var runs = new List<AttentionRun>();
@@ -34,7 +112,7 @@ public sealed class CachedAttentionTests : IDisposable
             keys.Add(Sample.Normal((past + count) * K * D, 10 + row));
             values.Add(Sample.Normal((past + count) * K * D, 20 + row));
             if (past > 0)
-                CachedAttention.Store(store, 1, keys[^1].AsSpan(0, past * K * D), values[^1].AsSpan(0, past * K * D),
+                CachedAttention.Store(_pool, store, 1, keys[^1].AsSpan(0, past * K * D), values[^1].AsSpan(0, past * K * D),
                     [new AttentionRun(0, past, 0, 0)], [.. blocks.Skip(first)]);
             runs.Add(new AttentionRun(row, count, past, first));
             row += count;
@@ -45,9 +123,12 @@ public sealed class CachedAttentionTests : IDisposable
         float[] q = Sample.Normal(row * H * D, 3), y = new float[row * H * D];
         int[] table = [.. blocks];
         AttentionRun[] list = [.. runs];
-        CachedAttention.Store(store, 1, newKeys, newValues, list, table);
+        CachedAttention.Store(_pool, store, 1, newKeys, newValues, list, table);
         CachedAttention.Forward(_pool, y, q, store, 1, list, table, new AttentionRule(H, window, scale, softcap));
 
+        foreach (var rows in (float[][])[.. keys, .. values])
+            for (var at = 0; at < rows.Length; at += D)
+                Round(rows.AsSpan(at, D), type);
         for (var s = 0; s < shape.Length; s++)
             for (var i = 0; i < shape[s].Count; i++)
                 for (var h = 0; h < H; h++)
@@ -78,7 +159,7 @@ public sealed class CachedAttentionTests : IDisposable
         using var store = new KvStore(3, 1, 2, 8);
         float[] k = Sample.Normal(16 * 16, 1), v = Sample.Normal(16 * 16, 2), q = Sample.Normal(32, 3),
             original = new float[32], copy = new float[32];
-        CachedAttention.Store(store, 0, k, v, [new AttentionRun(0, 16, 0, 0)], [0]);
+        CachedAttention.Store(_pool, store, 0, k, v, [new AttentionRun(0, 16, 0, 0)], [0]);
         store.Copy(2, 0);
         var rule = new AttentionRule(4, 0, 1, 0);
         CachedAttention.Forward(_pool, original, q, store, 0, [new AttentionRun(0, 1, 15, 0)], [0], rule);

@@ -31,18 +31,19 @@ public sealed class KvCache : IDisposable
     private readonly Stack<KvBlock> _free;
 
     /// <param name="blocks">Blocks of 16 tokens to take memory for.</param>
+    /// <param name="type">How they are kept.</param>
     /// <exception cref="KvMemoryException">The machine does not have that much memory.</exception>
-    public KvCache(ModelConfig config, int blocks)
+    public KvCache(ModelConfig config, int blocks, KvType type = KvType.F32)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blocks);
         Config = config;
-        var bytes = blocks * BytesPerBlock(config);
+        var bytes = blocks * BytesPerBlock(config, type);
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (bytes > available)
             throw new KvMemoryException(
                 $"The keys and values of {(long)blocks * KvBlock.Size} tokens need {bytes:n0} bytes; this machine " +
                 $"has {available:n0}. Use a shorter context.");
-        Store = new KvStore(blocks, config.Layers, config.KvHeads, config.HeadDim);
+        Store = new KvStore(blocks, config.Layers, config.KvHeads, config.HeadDim, type);
         _blocks = [.. Enumerable.Range(0, blocks).Select(i => new KvBlock(i))];
         _free = new Stack<KvBlock>(_blocks.Reverse());
     }
@@ -56,8 +57,8 @@ public sealed class KvCache : IDisposable
     /// <summary>Blocks that can be had without taking any from a sequence.</summary>
     public int Available => _free.Count + _idle.Count;
 
-    public static long BytesPerBlock(ModelConfig config) =>
-        KvStore.BytesPerBlock(config.Layers, config.KvHeads, config.HeadDim);
+    public static long BytesPerBlock(ModelConfig config, KvType type) =>
+        KvStore.BytesPerBlock(config.Layers, config.KvHeads, config.HeadDim, type);
 
     public static int BlocksFor(int tokens) => (tokens + KvBlock.Size - 1) / KvBlock.Size;
 

@@ -37,7 +37,7 @@ public sealed class Engine : IAsyncDisposable
     {
         _config = weights.Config;
         _options = (options ?? new EngineOptions()).Checked(_config.Context);
-        _cache = new KvCache(_config, KvCache.BlocksFor(_options.CacheTokens));
+        _cache = new KvCache(_config, KvCache.BlocksFor(_options.CacheTokens), _options.Kv);
         (_pool, _ownsPool) = (pool ?? new WorkerPool(), pool is null);
         _decoder = new Decoder(weights, _pool, _options.Rows, _options.Context);
         _batch = new EngineBatch(_options.Rows, _config.Vocabulary);

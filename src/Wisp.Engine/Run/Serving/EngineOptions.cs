@@ -11,6 +11,9 @@ public sealed record EngineOptions
     /// <summary>Tokens of all requests together whose keys and values are kept; 0 means four contexts.</summary>
     public int CacheTokens { get; init; }
 
+    /// <summary>How keys and values are kept.</summary>
+    public KvType Kv { get; init; } = KvType.F16;
+
     /// <summary>Requests that are worked on at once; the others wait.</summary>
     public int MaxRequests { get; init; } = 64;
 

@@ -12,6 +12,8 @@ namespace Wisp.Tests.Run.Kv;
 /// </summary>
 public sealed class KvCacheTests
 {
+    private static readonly WorkerPool s_pool = new(1);
+
     private static readonly ModelConfig s_config = TinyModel.Config(Wisp.Model.Architecture.Llama) with
     {
         Layers = 1,
@@ -182,7 +184,8 @@ public sealed class KvCacheTests
         var rows = new float[2 * marks.Length];
         for (var i = 0; i < marks.Length; i++)
             rows[2 * i] = rows[(2 * i) + 1] = marks[i];
-        CachedAttention.Store(cache.Store, 0, rows, rows, [new AttentionRun(0, marks.Length, before, 0)],
+        CachedAttention.Store(
+            s_pool, cache.Store, 0, rows, rows, [new AttentionRun(0, marks.Length, before, 0)],
             sequence.Blocks.Span);
         sequence.Computed();
         return 0;

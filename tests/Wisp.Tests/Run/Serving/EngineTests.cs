@@ -30,7 +30,7 @@ public sealed class EngineTests : IDisposable
     private List<int> Alone(EngineRequest request)
     {
         using var pool = new WorkerPool(1);
-        using var session = new Session(View, pool);
+        using var session = new Session(View, pool, kv: KvType.F16);
         var sampler = new Sampler(request.Sampling, request.Seed, 281);
         return [.. Generation.Tokens(session, sampler, request.Prompt, request.MaxTokens, request.End)];
     }

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Wisp.Compute;
+using Wisp.Model;
+
+namespace Wisp.Cli;
+
+/// <summary>The options of everything that runs a model: how its weights and its keys and values are kept.</summary>
+internal sealed class LoadingArguments
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
+    private static readonly string[] s_types = ["f32", "f16", "q8"];
+
+    private readonly Option<string> _kv = new("--kv")
+    {
+        Description = "How keys and values are kept: f32 as computed, f16 in half the memory, q8 in a quarter",
+        HelpName = string.Join('|', s_types),
+        DefaultValueFactory = _ => "f16",
+    };
+
+    private readonly Option<bool> _noRepack = new("--no-repack")
+    {
+        Description = "Compute from the file as it is: starts at once and takes no memory for a copy, but runs slower",
+    };
+
+    public LoadingArguments(Verb command) => command.Add("Speed and memory", _kv, _noRepack);
+
+    public KvType Kv(ParseResult parse) => parse.GetRequiredValue(_kv).ToLowerInvariant() switch
+    {
+        "f32" => KvType.F32,
+        "f16" => KvType.F16,
+        "q8" => KvType.Q8,
+        var other => throw new UserException($"--kv is '{other}'; it must be one of {string.Join(", ", s_types)}."),
+    };
+
+    /// <summary>A packed copy of the weights, with its progress on the error stream; null where none is
+    /// wanted.</summary>
+    public PackedWeights? Pack(ParseResult parse, ModelFile model, WorkerPool pool, CancellationToken cancel)
+    {
+        if (parse.GetValue(_noRepack))
+            return null;
+        ProgressLine? line = null; // only where there is something to wait for
+        var begin = Stopwatch.GetTimestamp();
+        try
+        {
+            return model.Pack(pool, Report, cancel);
+        }
+        finally
+        {
+            line?.Dispose();
+        }
+
+        void Report(long done, long total)
+        {
+            if (Stopwatch.GetElapsedTime(begin) > s_patience && done < total)
+                line ??= new ProgressLine(Terminal.On(parse.InvocationConfiguration.Error), TimeProvider.System);
+            line?.Report("loading", done, total);
+        }
+    }
+}
