@@ -27,7 +27,9 @@ internal static class IdWriter
         if (prompt.Length == 0)
             throw new UserException("--ids holds no token id. Give some: --ids 1,2,3");
         using var pool = new WorkerPool(arguments.Threads(parse));
-        using var session = new Session(model.Weights, pool, arguments.Context(parse, model.Config.Context));
+        var (context, kv) = (arguments.Context(parse, model.Config.Context), arguments.Loading.Kv(parse));
+        using var packed = arguments.Loading.Pack(parse, model, pool, cancel);
+        using var session = new Session(packed?.Weights ?? model.Weights, pool, context, kv);
         var sampler = model.Tokenizer is { } tokenizer
             ? new Sampler(sampling, seed, tokenizer) : new Sampler(sampling, seed, model.Config.Vocabulary);
         var end = model.Tokenizer?.EndOfGeneration ?? new HashSet<int>();

@@ -204,6 +204,7 @@ public sealed class HuggingFaceFolderTests : IDisposable
     [Theory]
     [InlineData("model_type", "\"falcon\"", "model_type 'falcon' is not supported; known are llama, mistral, mixtral,")]
     [InlineData("model_type", "null", "model_type is missing")]
+    [InlineData("model_type", "\"l\\nama\"", "model_type 'l ama' is not supported")]
     [InlineData("vocab_size", "\"many\"", "vocab_size is \"many\", expected a whole number")]
     [InlineData("hidden_size", "null", "hidden_size is missing, expected a whole number")]
     [InlineData("hidden_size", "-12", "hidden_size is -12, expected a whole number from 0")]
