@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Wisp.Bench.Peer;
+using Wisp.Model.Containers;
 
 namespace Wisp.Bench;
 
@@ -35,11 +37,11 @@ internal static class PeerGolden
         var models = Directory.GetFiles(Path.Combine(folder, "models"), "*.gguf");
         foreach (var model in models.Order(StringComparer.Ordinal))
         {
-            var golden = Safetensors.Open(Path.ChangeExtension(model, ".golden.safetensors"));
+            using var golden = Safetensors.Open(Path.ChangeExtension(model, ".golden.safetensors"));
             using var peer = new LlamaCpp(native, model, PeerSettings.Golden);
-            var prompt = golden.Ints("prompt_tokens");
-            var check = PeerCheck.Of(peer, prompt, _ => golden.Floats("prefill_logits"));
-            var expected = golden.Ints("greedy_tokens");
+            var prompt = Ints(golden, "prompt_tokens");
+            var check = PeerCheck.Of(peer, prompt, _ => Floats(golden, "prefill_logits"));
+            var expected = Ints(golden, "greedy_tokens");
             var greedy = peer.Greedy(prompt, expected.Length).AsSpan().SequenceEqual(expected);
             // 1e-4: an F32 model differs by up to 1e-5 between the CPU variants of the same release. Quantised ones may
             // differ more on another CPU than the zen4 variant that made the values.
@@ -48,6 +50,17 @@ internal static class PeerGolden
         }
 
         return failed;
+    }
+
+    private static int[] Ints(Safetensors file, string name) =>
+        MemoryMarshal.Cast<byte, int>(file.Bytes(file.Tensor(name))).ToArray();
+
+    private static float[] Floats(Safetensors file, string name)
+    {
+        var tensor = file.Tensor(name);
+        var values = new float[tensor.Elements];
+        file.ReadFloats(tensor, values);
+        return values;
     }
 
     private static int Vocabularies(LlamaNative native, string folder)

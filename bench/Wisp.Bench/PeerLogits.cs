@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Wisp.Bench.Peer;
+using Wisp.Model.Containers;
 
 namespace Wisp.Bench;
 
@@ -31,7 +32,7 @@ internal static class PeerLogits
         {
             var ids = Ids(result.GetRequiredValue(tokens));
             using var peer = Open(result, PeerSettings.Golden with { Context = result.GetValue(context) });
-            new Safetensors().Add("tokens", [ids.Length], ids)
+            new SafetensorsWriter().Add("tokens", [ids.Length], ids)
                 .Add("logits", [ids.Length, peer.VocabularySize], peer.Logits(ids))
                 .Write(result.GetRequiredValue(output));
         });

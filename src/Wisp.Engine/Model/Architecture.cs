@@ -78,6 +78,6 @@ public sealed record Architecture(string Name, RopeLayout? Rope)
     /// <exception cref="InvalidDataException">No such architecture; the message lists the known ones.</exception>
     public static Architecture Named(string name, string where) =>
         Known.FirstOrDefault(a => a.Name == name) ?? throw new InvalidDataException(
-            $"{where}: architecture '{name}' is not supported; known are " +
+            $"{where}: architecture '{OneLine.Of(name)}' is not supported; known are " +
             $"{string.Join(", ", Known.Select(a => a.Name))}.");
 }

@@ -66,7 +66,7 @@ public sealed partial record ModelConfig
         {
             var kind = gguf.TryGetString($"{a}.rope.scaling.type", out var type) ? type : "linear";
             if (kind is not ("none" or "linear" or "yarn" or "longrope"))
-                throw Unsupported($"RoPE scaling '{kind}' (not none, linear, yarn or longrope) is");
+                throw Unsupported($"RoPE scaling '{OneLine.Of(kind)}' (not none, linear, yarn or longrope) is");
             var factor = Float($"{a}.rope.scaling.factor", Float($"{a}.rope.scale_linear", 1));
             return new RopeScaling(
                 kind == "none" || factor == 0 ? 1 : factor,

@@ -29,11 +29,8 @@ internal static class DetokenizeCommand
         };
         command.SetAction(parse =>
         {
-            var tokens = Ids(parse.GetValue(ids) ?? []);
             var tokenizer = Vocabularies.Open(parse.GetValue(model));
-            if (tokens.FirstOrDefault(id => id >= tokenizer.VocabularySize, -1) is >= 0 and var beyond)
-                throw new UserException($"There is no token {beyond}: the vocabulary has {tokenizer.VocabularySize}, " +
-                    "the first of which is 0.");
+            var tokens = TokenIds.Read(parse.GetValue(ids) ?? [], tokenizer.VocabularySize);
             var withSpecial = !parse.GetValue(hideSpecial);
             var text = parse.GetValue(raw)
                 ? tokenizer.Decode(tokens, withSpecial)
@@ -43,12 +40,4 @@ internal static class DetokenizeCommand
         });
         return command;
     }
-
-    private static int[] Ids(string[] words) =>
-    [
-        .. words.SelectMany(word => word.Split([' ', ',', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries))
-            .Select(word => int.TryParse(word, out var id) && id >= 0
-                ? id : throw new UserException(
-                    $"'{Terminal.Clean(word)}' is no token id; ids are whole numbers from 0.")),
-    ];
 }

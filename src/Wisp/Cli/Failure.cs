@@ -19,7 +19,7 @@ internal static partial class Failure
     {
         UserException or InvalidDataException => e.Message,
         FileNotFoundException { FileName: { Length: > 0 } name } => $"{name}: no such file. Check the name.",
-        DirectoryNotFoundException => $"{Quoted(e.Message) ?? e.Message}: no such folder. Check the name.",
+        DirectoryNotFoundException when Quoted(e.Message) is { } path => $"{path}: no such folder. Check the name.",
         UnauthorizedAccessException when Quoted(e.Message) is { } path => Directory.Exists(path)
             ? $"{path}: is a folder and not a file, or may not be written to. Check the name and its permissions."
             : $"{path}: access is denied. Check its permissions (ls -l), or choose another place.",

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Wisp.Grammar;
 using Wisp.Model;
 
@@ -8,6 +7,8 @@ namespace Wisp.Cli;
 /// <summary>The options that hold what is written to a grammar.</summary>
 internal sealed class GrammarArguments
 {
+    private const int MaxBytes = 4 << 20; // of a grammar or schema
+
     private readonly Option<string?> _grammar = new("--grammar")
     {
         Description = "Write only what this GBNF grammar allows", HelpName = "FILE",
@@ -31,8 +32,8 @@ internal sealed class GrammarArguments
         var (grammar, schema, json) = (parse.GetValue(_grammar), parse.GetValue(_schema), parse.GetValue(_json));
         if ((grammar is null ? 0 : 1) + (schema is null ? 0 : 1) + (json ? 1 : 0) > 1)
             throw new UserException("--grammar, --json-schema and --json exclude one another; give one of them.");
-        return grammar is not null ? Gbnf.Compile(TextOf(grammar), grammar, idOfToken)
-            : schema is not null ? JsonSchema.Compile(TextOf(schema), schema)
+        return grammar is not null ? Gbnf.Compile(TextInput.ReadText(grammar, MaxBytes), grammar, idOfToken)
+            : schema is not null ? JsonSchema.Compile(TextInput.ReadText(schema, MaxBytes), schema)
             : json ? JsonSchema.AnyObject()
             : null;
     }
@@ -47,22 +48,5 @@ internal sealed class GrammarArguments
         var pieces = Enumerable.Range(0, tokenizer.VocabularySize)
             .Select(id => tokenizer.IsSpecial(id) ? [] : tokenizer.BytesOf(id).ToArray()).ToArray();
         return new TokenTrie(pieces, tokenizer.EndOfGeneration);
-    }
-
-    private static string TextOf(string path)
-    {
-        const int MaxBytes = 4 << 20;
-        var file = new FileInfo(path);
-        if (file is { Exists: true, Length: > MaxBytes })
-            throw new UserException($"{path} has {file.Length} bytes; a grammar or schema may have {MaxBytes}.");
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(path))
-                .TrimStart('\uFEFF');
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new UserException($"{path} is not UTF-8 text: {e.Message}", e);
-        }
     }
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Model.Containers;
@@ -40,8 +39,10 @@ internal static class LogitsCommand
         command.Add(threads);
         command.SetAction(parse =>
         {
-            var ids = Ids(parse.GetRequiredValue(tokens));
             using var file = ModelFile.Open(Models.Find(parse.GetValue(model)));
+            var ids = TokenIds.Read([parse.GetRequiredValue(tokens)], file.Config.Vocabulary);
+            if (ids.Length == 0)
+                throw new UserException("--tokens holds no token id. Give some: --tokens 1,2,3");
             var logits = Logits(file, ids, parse.GetValue(context), Threads.Count(parse.GetValue(threads)));
             var path = parse.GetRequiredValue(to);
             new SafetensorsWriter().Add("logits", [ids.Length, file.Config.Vocabulary], logits).Write(path);
@@ -51,24 +52,9 @@ internal static class LogitsCommand
         return command;
     }
 
-    private static int[] Ids(string text)
-    {
-        var parts = text.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (parts.Length == 0)
-            throw new UserException("--tokens holds no token id. Give some: --tokens 1,2,3");
-        return
-        [
-            .. parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-                ? id : throw new UserException($"--tokens: '{part}' is no token id; ids are whole numbers from 0 on.")),
-        ];
-    }
-
     private static float[] Logits(ModelFile file, int[] ids, int context, int threads)
     {
         var config = file.Config;
-        foreach (var id in ids)
-            if (id >= config.Vocabulary)
-                throw new UserException($"--tokens: {id} is outside the vocabulary of {config.Vocabulary} tokens.");
         if (context < 0 || context > config.Context)
             throw new UserException(
                 $"--context is {context}; {file.Path} was trained for {config.Context} tokens.");

@@ -10,6 +10,8 @@ namespace Wisp.Cli;
 /// <summary><c>wisp render</c>: the text that a model's chat template makes of messages, and nothing else.</summary>
 internal static class RenderCommand
 {
+    private const int MaxBytes = 64 << 20; // of a template or a conversation
+
     public static Command Create()
     {
         var model = Models.Option();
@@ -95,7 +97,7 @@ internal static class RenderCommand
         {
             // Names that stand twice are found here, and not when someone asks for one.
             var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
-            return JsonNode.Parse(File.ReadAllText(path), documentOptions: options);
+            return JsonNode.Parse(TextInput.ReadText(path, MaxBytes), documentOptions: options);
         }
         catch (JsonException e)
         {
@@ -125,7 +127,7 @@ internal static class RenderCommand
     {
         if (file is not null)
         {
-            var source = File.ReadAllText(file);
+            var source = TextInput.ReadText(file, MaxBytes);
             if (model is null)
                 return new ChatTemplate(source);
             if (IsHuggingFace(model))

@@ -15,10 +15,17 @@ internal static class RunCommand
             HelpName = "TEXT",
             DefaultValueFactory = _ => "",
         };
+        var ids = new Option<string?>("--ids")
+        {
+            Description = "Token ids to continue instead of a text; ids are written too", HelpName = "IDS",
+        };
         command.Add(prompt);
+        command.Add(ids);
         var writing = new WritingArguments(command, tokens: 256);
         command.SetAction((parse, cancel) => Task.Run(() =>
         {
+            if (parse.GetValue(ids) is { } given)
+                return IdWriter.Write(parse, given, writing, cancel);
             var text = parse.GetRequiredValue(prompt);
             using var writer = new ModelWriter(parse, writing, cancel);
             return writer.Write(text == "-" ? StandardInput() : text);
@@ -59,7 +66,7 @@ internal static class RunCommand
     // `echo TEXT | wisp run -p -`: the end of the line is the shell's and not the text's.
     private static string StandardInput()
     {
-        var text = Console.In.ReadToEnd();
+        var text = TextInput.ReadText("-");
         return text.EndsWith('\n') ? text[..^1].TrimEnd('\r') : text;
     }
 }

@@ -47,14 +47,7 @@ internal static class TokenizeCommand
     {
         if (text is null == file is null)
             throw new UserException("Give either a text or --file FILE.");
-        if (text is not null)
-            return Encoding.UTF8.GetBytes(text);
-        if (file != "-")
-            return File.Exists(file) ? File.ReadAllBytes(file) : throw new UserException($"{file}: no such file.");
-        using var input = Console.OpenStandardInput();
-        var bytes = new MemoryStream();
-        input.CopyTo(bytes);
-        return bytes.ToArray();
+        return text is not null ? Encoding.UTF8.GetBytes(text) : TextInput.Read(file!);
     }
 
     // In quotes, with what is not printable ASCII or a whole character as \xHH: a terminal stays as it is.

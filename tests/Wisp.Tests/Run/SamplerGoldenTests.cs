@@ -44,7 +44,11 @@ public class SamplerGoldenTests
         ];
         Assert.Equal(kinds, seen.Keys.Order(StringComparer.Ordinal));
         Assert.Equal(_root.GetProperty("cases").GetArrayLength(), seen.Values.Sum());
+        Assert.Equal(1, _oneFewer);
     }
+
+    // Cases in which one token fewer of equal ones is left; the README counts them as different.
+    private int _oneFewer;
 
     private void Compare(Case given)
     {
@@ -67,7 +71,10 @@ public class SamplerGoldenTests
             .Where(pair => !float.IsNegativeInfinity(given.ScoreOf(pair.First))).ToDictionary();
         // 38 of 40 equal probabilities are exactly 0.95; the oracle's float32 sum falls short and takes one more.
         if (given.Name == "equal" && sampling.TopP < 1 && survivors.Ids.Length == expected.Count - 1)
+        {
+            _oneFewer++;
             return;
+        }
 
         Assert.True(expected.Count == survivors.Ids.Length,
             $"{given.Label}: {survivors.Ids.Length} tokens remain and not {expected.Count}");

@@ -128,7 +128,8 @@ internal static class HuggingFaceConfig
     {
         if (config.Object("quantization_config") is { } quantised)
             throw new InvalidDataException($"{config.Path}: the weights are quantised as " +
-                $"{quantised.String("quant_method") ?? "unknown"}; folders of F32, F16 and BF16 can be read.");
+                $"{OneLine.Of(quantised.String("quant_method") ?? "unknown")}; folders of F32, F16 and BF16 can be " +
+                "read.");
         var activation = config.String(model.ActivationField) ?? config.String("hidden_act");
         if (activation is not null && !model.Activations.Contains(activation))
             throw config.Fault(model.ActivationField, $"{model.Activations[0]} for {model.Type}");

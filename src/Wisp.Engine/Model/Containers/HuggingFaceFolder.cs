@@ -68,7 +68,8 @@ internal static class HuggingFaceFolder
         {
             // The index of a hostile folder could name any file of this machine.
             if (name != Path.GetFileName(name) || name is "" or "." or "..")
-                throw new InvalidDataException($"{index!.Path}: names the file '{name}', which is not in the folder.");
+                throw new InvalidDataException(
+                    $"{index!.Path}: names the file '{OneLine.Of(name)}', which is not in the folder.");
             var path = Path.Combine(folder, name);
             if (!File.Exists(path))
                 throw new InvalidDataException($"{path}: is missing, and the index names it. Fetch it too.");

@@ -175,7 +175,8 @@ internal sealed record HuggingFaceModel
     /// <exception cref="InvalidDataException">No such family; the message lists the known ones.</exception>
     public static HuggingFaceModel OfType(string type, string where) =>
         All.FirstOrDefault(m => m.Type == type) ?? throw new InvalidDataException(
-            $"{where}: model_type '{type}' is not supported; known are {string.Join(", ", All.Select(m => m.Type))}.");
+            $"{where}: model_type '{OneLine.Of(type)}' is not supported; known are " +
+            $"{string.Join(", ", All.Select(m => m.Type))}.");
 
     /// <summary>The family that a GGUF model is written as.</summary>
     public static HuggingFaceModel OfGguf(Gguf gguf)
@@ -190,7 +191,8 @@ internal sealed record HuggingFaceModel
             _ => null,
         };
         return All.FirstOrDefault(m => m.Architecture == name && (type is null || m.Type == type))
-            ?? throw new InvalidDataException($"{gguf.Path}: architecture '{name}' cannot be written as a Hugging " +
+            ?? throw new InvalidDataException(
+                $"{gguf.Path}: architecture '{OneLine.Of(name)}' cannot be written as a Hugging " +
                 $"Face folder; known are {string.Join(", ", All.Select(m => m.Architecture).Distinct())}.");
     }
 

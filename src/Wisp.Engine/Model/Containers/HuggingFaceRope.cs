@@ -62,7 +62,8 @@ internal static class HuggingFaceRope
             case "longrope" or "su" or "yarn":
                 return LongRope(a, config, scaling, writer, rotated, context);
             case var other:
-                throw new InvalidDataException($"{config.Path}: RoPE scaling '{other}' is not supported; known are " +
+                throw new InvalidDataException(
+                    $"{config.Path}: RoPE scaling '{OneLine.Of(other)}' is not supported; known are " +
                     "linear, yarn, llama3 and longrope.");
         }
 
@@ -130,7 +131,8 @@ internal static class HuggingFaceRope
                 json.WriteNumber("beta_slow", slow);
         }
         else
-            throw new InvalidDataException($"{gguf.Path}: RoPE scaling '{type}' is not supported; known are linear, " +
+            throw new InvalidDataException(
+                $"{gguf.Path}: RoPE scaling '{OneLine.Of(type)}' is not supported; known are linear, " +
                 "yarn, and factors as tensors.");
         json.WriteEndObject();
 

@@ -109,7 +109,7 @@ internal sealed class JsonFile
     }
 
     public InvalidDataException Fault(string name, string expected) => new(
-        $"{Path}: {name} is {Shown(name)}, expected {expected}.");
+        $"{Path}: {OneLine.Of(name)} is {OneLine.Of(Find(name)?.GetRawText() ?? "missing")}, expected {expected}.");
 
     // A null stands for a field that is not there, as in Python.
     private JsonElement? Find(string name) =>
@@ -128,11 +128,5 @@ internal sealed class JsonFile
         {
             throw Fault(name, "a text without half a surrogate pair");
         }
-    }
-
-    private string Shown(string name)
-    {
-        var text = Find(name)?.GetRawText() ?? "missing";
-        return text.Length <= 60 ? text : text[..57] + "...";
     }
 }

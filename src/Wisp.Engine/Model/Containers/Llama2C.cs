@@ -21,7 +21,13 @@ internal static class Llama2C
     private const int VersionedHead = 256;
     private const int Fields = 7;
 
-    private sealed record Shape(int C, int F, int L, int H, int K, int V, int Context, bool Shared)
+    /// <summary>What run.c has built in and no head says.</summary>
+    internal const float RopeTheta = 10_000f, NormEpsilon = 1e-5f;
+
+    /// <summary>The unknown token, both ends of a text and the 256 bytes come before.</summary>
+    internal const int FirstWord = 259;
+
+    internal sealed record Shape(int C, int F, int L, int H, int K, int V, int Context, bool Shared)
     {
         public int KvWidth => C / H * K;
 
@@ -62,7 +68,7 @@ internal static class Llama2C
             throw new InvalidDataException($"{file.Path}: is neither a GGUF file nor a llama2.c model: its " +
                 $"{file.Length} bytes are not what a head of sound sizes implies. Is it cut short?");
         var writer = Metadata(shape, Path.GetFileNameWithoutExtension(file.Path));
-        var tokenizer = Path.Combine(Path.GetDirectoryName(file.Path) ?? "", "tokenizer.bin");
+        var tokenizer = Path.Combine(Path.GetDirectoryName(file.Path) ?? "", Llama2CWriter.TokenizerName);
         if (File.Exists(tokenizer))
             AddTokenizer(writer, tokenizer, shape.V);
         else
@@ -83,22 +89,37 @@ internal static class Llama2C
         .AddUInt("llama.feed_forward_length", shape.F)
         .AddUInt("llama.attention.head_count", shape.H)
         .AddUInt("llama.attention.head_count_kv", shape.K)
-        .AddFloat("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+        .AddFloat("llama.attention.layer_norm_rms_epsilon", NormEpsilon)
         .AddUInt("llama.rope.dimension_count", shape.C / shape.H)
-        .AddFloat("llama.rope.freq_base", 10_000f);
+        .AddFloat("llama.rope.freq_base", RopeTheta);
 
-    private static List<(GgufTensor, TensorRows)> Tensors(MappedFile file, Shape s, bool versioned)
+    private static List<(GgufTensor, TensorRows)> Tensors(MappedFile file, Shape shape, bool versioned)
     {
         var at = versioned ? VersionedHead : (long)Fields * sizeof(int);
         var found = new List<(GgufTensor, TensorRows)>();
+        foreach (var (name, lengths) in Order(shape, versioned))
+        {
+            var rows = new MappedRows(file, at, lengths.Length > 1 ? lengths[1] : 1, lengths[0] * sizeof(float));
+            if (name.Length > 0)
+                found.Add(ModelContainer.Tensor(name, lengths, DType.F32, rows));
+            at += rows.Bytes;
+        }
+
+        return found;
+    }
+
+    /// <summary>The tensors one behind the other; the one without a name is RoPE's tables.</summary>
+    internal static List<(string Name, long[] Lengths)> Order(Shape s, bool versioned)
+    {
+        var order = new List<(string, long[])>();
         if (versioned)
         {
             Layers("attn_norm", s.C);
             Layers("ffn_norm", s.C);
-            Add("output_norm.weight", s.C);
+            order.Add(("output_norm.weight", [s.C]));
         }
 
-        Add("token_embd.weight", s.C, s.V);
+        order.Add(("token_embd.weight", [s.C, s.V]));
         if (!versioned)
             Layers("attn_norm", s.C);
         Layers("attn_q", s.C, s.C);
@@ -112,25 +133,18 @@ internal static class Llama2C
         Layers("ffn_up", s.C, s.F); // w3
         if (!versioned)
         {
-            Add("output_norm.weight", s.C);
-            at += (long)s.Context * (s.C / s.H) * sizeof(float); // cosines and sines of RoPE
+            order.Add(("output_norm.weight", [s.C]));
+            order.Add(("", [(long)s.Context * (s.C / s.H)]));
         }
 
         if (!s.Shared)
-            Add("output.weight", s.C, s.V);
-        return found;
+            order.Add(("output.weight", [s.C, s.V]));
+        return order;
 
-        void Layers(string name, params ReadOnlySpan<long> shape)
+        void Layers(string name, params long[] lengths)
         {
             for (var i = 0; i < s.L; i++)
-                Add($"blk.{i}.{name}.weight", shape);
-        }
-
-        void Add(string name, params ReadOnlySpan<long> shape)
-        {
-            var rows = new MappedRows(file, at, shape.Length > 1 ? shape[1] : 1, shape[0] * sizeof(float));
-            found.Add(ModelContainer.Tensor(name, shape.ToArray(), DType.F32, rows));
-            at += rows.Bytes;
+                order.Add(($"blk.{i}.{name}.weight", lengths));
         }
     }
 
@@ -152,14 +166,7 @@ internal static class Llama2C
             if (length < 0 || length > file.Length - at - 8)
                 throw new InvalidDataException($"{path}: token {id} claims {length} bytes. The file is damaged.");
             var text = Encoding.UTF8.GetString(file.Slice(at + 8, length));
-            (tokens[id], types[id]) = id switch
-            {
-                0 => ("<unk>", 2),
-                1 => ("<s>", 3),
-                2 => ("</s>", 3),
-                < 259 => ($"<0x{id - 3:X2}>", 6),
-                _ => (text.Replace(' ', '▁'), 1),
-            };
+            (tokens[id], types[id]) = id < FirstWord ? Fixed(id) : (text.Replace(' ', '▁'), 1);
             at += 8 + length;
         }
 
@@ -175,4 +182,13 @@ internal static class Llama2C
             .AddBool("tokenizer.ggml.add_bos_token", true)
             .AddBool("tokenizer.ggml.add_eos_token", false);
     }
+
+    /// <summary>Spelling and type of a token before <see cref="FirstWord"/>.</summary>
+    internal static (string Text, int Type) Fixed(int id) => id switch
+    {
+        0 => ("<unk>", 2),
+        1 => ("<s>", 3),
+        2 => ("</s>", 3),
+        _ => ($"<0x{id - 3:X2}>", 6),
+    };
 }

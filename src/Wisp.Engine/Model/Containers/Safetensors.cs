@@ -132,10 +132,10 @@ public sealed class Safetensors : IDisposable
         foreach (var tensor in tensors)
         {
             if (tensor.Offset != end)
-                throw Fault(file.Path, $"tensor {Short(tensor.Name)} begins at byte {tensor.Offset - start} of the " +
-                    $"data, expected {end - start}: tensors lie one behind the other.");
+                throw Fault(file.Path, $"tensor {OneLine.Of(tensor.Name)} begins at byte {tensor.Offset - start} of " +
+                    $"the data, expected {end - start}: tensors lie one behind the other.");
             if (tensor.Bytes > file.Length - end)
-                throw Fault(file.Path, $"tensor {Short(tensor.Name)} reaches beyond the file. Is it cut short?");
+                throw Fault(file.Path, $"tensor {OneLine.Of(tensor.Name)} reaches beyond the file. Is it cut short?");
             end += tensor.Bytes;
         }
 
@@ -153,7 +153,7 @@ public sealed class Safetensors : IDisposable
         {
             var name = json.GetString()!;
             if (!seen.Add(name))
-                throw Fault(path, $"the tensor {Short(name)} appears twice.");
+                throw Fault(path, $"the tensor {OneLine.Of(name)} appears twice.");
             Next(ref json, JsonTokenType.StartObject);
             if (name == MetadataName)
                 while (Next(ref json, JsonTokenType.PropertyName, JsonTokenType.EndObject)
@@ -188,19 +188,19 @@ public sealed class Safetensors : IDisposable
             else if (field == "data_offsets" && offsets is null)
                 offsets = ReadCounts(ref json, path, name, 2);
             else
-                throw Fault(path, $"tensor {Short(name)} has the unknown or repeated field {Short(field!)}.");
+                throw Fault(path, $"tensor {OneLine.Of(name)} has the unknown or repeated field {OneLine.Of(field!)}.");
         }
 
         if (type is null || shape is null || offsets is not [var from, var to])
-            throw Fault(path, $"tensor {Short(name)} lacks one of dtype, shape and two data_offsets.");
+            throw Fault(path, $"tensor {OneLine.Of(name)} lacks one of dtype, shape and two data_offsets.");
         if (SizeOf(type) == 0)
-            throw Fault(path, $"tensor {Short(name)} has the unknown dtype {Short(type)}.");
+            throw Fault(path, $"tensor {OneLine.Of(name)} has the unknown dtype {OneLine.Of(type)}.");
         // In whole numbers of any size: a hostile shape must not come out small.
         var bytes = shape.Aggregate((Int128)SizeOf(type), (product, n) =>
             product > long.MaxValue ? product : product * n);
         if (from > to || bytes != to - from || to > long.MaxValue - start)
-            throw Fault(path, $"tensor {Short(name)} is {type} ({string.Join(", ", shape)}), and its data_offsets " +
-                $"{from} and {to} do not fit that.");
+            throw Fault(path, $"tensor {OneLine.Of(name)} is {type} ({string.Join(", ", shape)}), and its " +
+                $"data_offsets {from} and {to} do not fit that.");
         return new SafetensorsTensor(name, type, shape, start + from, to - from);
     }
 
@@ -211,8 +211,8 @@ public sealed class Safetensors : IDisposable
         while (Next(ref json, JsonTokenType.Number, JsonTokenType.EndArray) == JsonTokenType.Number)
         {
             if (counts.Count == most || !json.TryGetInt64(out var count) || count < 0)
-                throw Fault(path, $"tensor {Short(name)} has a shape or data_offsets of no use: at most {most} whole " +
-                    "numbers from 0 on are expected.");
+                throw Fault(path, $"tensor {OneLine.Of(name)} has a shape or data_offsets of no use: at most {most} " +
+                    "whole numbers from 0 on are expected.");
             counts.Add(count);
         }
 
@@ -227,6 +227,4 @@ public sealed class Safetensors : IDisposable
     }
 
     private static string FirstLine(Exception e) => e.Message.Split('\n', '\r')[0].TrimEnd('.');
-
-    private static string Short(string name) => name.Length <= 80 ? name : name[..77] + "...";
 }

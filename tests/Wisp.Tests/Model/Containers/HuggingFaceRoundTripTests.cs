@@ -50,6 +50,8 @@ public sealed class HuggingFaceRoundTripTests : IDisposable
         foreach (var tensor in model.Tensors)
             Assert.True(model.Bytes(tensor).SequenceEqual(copy.Bytes(copy.Tensor(tensor.Name))), tensor.Name);
 
+        SameTokens(model, copy);
+
         HuggingFaceWriter.Write(copy, _folder["two"]);
         foreach (var file in Directory.GetFiles(_folder["one"]))
             if (Path.GetFileName(file) == "model.safetensors")
@@ -161,6 +163,31 @@ public sealed class HuggingFaceRoundTripTests : IDisposable
             writer.AddCopy(gguf, tensor);
         writer.Write(_folder["m.gguf"]);
         return _folder["m.gguf"];
+    }
+
+    // The vocabulary word by word, and the ids and texts that it makes of what is hard to cut and to spell.
+    private static void SameTokens(Gguf model, Gguf copy)
+    {
+        Tokenizer one = Tokenizer.Read(model)!, two = Tokenizer.Read(copy)!;
+        Assert.Equal((one.Kind, one.Pre, one.Bos, one.Eos), (two.Kind, two.Pre, two.Bos, two.Eos));
+        Assert.Equal(one.Vocabulary.Tokens, two.Vocabulary.Tokens);
+        Assert.Equal(one.Vocabulary.Types, two.Vocabulary.Types);
+        Assert.Equal(one.Vocabulary.Scores, two.Vocabulary.Scores);
+        Assert.Equal(one.Vocabulary.Merges, two.Vocabulary.Merges);
+        Assert.Equal(one.EndOfGeneration.Order(), two.EndOfGeneration.Order());
+        string[] texts =
+        [
+            "", " ", "The fox's 1234567 wolves,\r\n\n  they'LL  say:\t\"no\".", "naïve ŒUVRE ß ﬁ", "日本語、漢字",
+            "👩‍👩‍👧‍👦 🏳️‍🌈", "e\u0301 \u00a0\u3000\ufeff", "a\0b", string.Concat(one.Tokens.Take(60)),
+            string.Concat(one.Tokens.TakeLast(60)),
+        ];
+        foreach (var text in texts)
+            for (var special = 0; special < 4; special++)
+            {
+                var ids = one.Encode(text, addSpecial: special > 1, parseSpecial: special % 2 == 1);
+                Assert.Equal(ids, two.Encode(text, addSpecial: special > 1, parseSpecial: special % 2 == 1));
+                Assert.Equal(one.Detokenize(ids), two.Detokenize(ids));
+            }
     }
 
     // Keys of the architecture and their values, as text.

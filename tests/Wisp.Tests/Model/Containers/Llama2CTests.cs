@@ -176,4 +176,73 @@ public sealed class Llama2CTests : IDisposable
                 Assert.Throws<InvalidDataException>(() => Gguf.Open(path)).Message);
         }
     }
+
+    [Fact]
+    public void Thousands_of_damaged_files_bring_nothing_but_refusals() => Flip(2_000, seed: 1);
+
+    [Fact, Trait("cost", "slow")]
+    public void A_hundred_thousand_damaged_files_bring_nothing_but_refusals() => Flip(100_000, seed: 2);
+
+    // The head of the model, since any bytes are weights, and its vocabulary, of which any byte matters.
+    private void Flip(int rounds, int seed)
+    {
+        const int v = 262;
+        var random = new Random(seed);
+        byte[][] models = [Model(false, true, v), Model(false, false, v), Model(true, true, v), Model(true, false, v)];
+        var tokens = new MemoryStream();
+        tokens.Write([9, 0, 0, 0]);
+        for (var id = 0; id < v; id++)
+        {
+            tokens.Write(BitConverter.GetBytes(-(float)id));
+            tokens.Write(BitConverter.GetBytes(3));
+            tokens.Write(Encoding.UTF8.GetBytes($"{id:000}"));
+        }
+
+        var path = _folder["victim.bin"];
+        var opened = 0;
+        for (var round = 0; round < rounds; round++)
+        {
+            byte[] model = [.. models[random.Next(models.Length)]], vocabulary = tokens.ToArray();
+            if (random.Next(2) == 0)
+                Damage(random, vocabulary, vocabulary.Length);
+            else
+                Damage(random, model, 64);
+            if (random.Next(8) == 0)
+                vocabulary = vocabulary[..random.Next(1, vocabulary.Length)];
+            File.WriteAllBytes(path, model);
+            File.WriteAllBytes(_folder["tokenizer.bin"], vocabulary);
+            opened += Opens(path, model.Length + vocabulary.Length) ? 1 : 0;
+        }
+
+        Assert.InRange(opened, rounds / 50, rounds * 49 / 50);
+    }
+
+    private static void Damage(Random random, byte[] bytes, int within)
+    {
+        for (var flips = random.Next(1, 4); flips > 0; flips--)
+            bytes[random.Next(within)] = random.Next(2) == 0 ? (byte)random.Next(256) : (byte)(random.Next(2) * 255);
+    }
+
+    private static bool Opens(string path, int bytes)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        try
+        {
+            using var gguf = Gguf.Open(path);
+            foreach (var tensor in gguf.Tensors)
+                Assert.Equal(tensor.Bytes, gguf.Bytes(tensor).Length);
+            return true;
+        }
+        catch (InvalidDataException e)
+        {
+            Assert.StartsWith(Path.GetDirectoryName(path)!, e.Message);
+            Assert.DoesNotContain('\n', e.Message);
+            return false;
+        }
+        finally
+        {
+            // 100 bytes of objects for each byte of the files, and 64 kB for streams, mappings and messages.
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, (64 << 10) + 100L * bytes);
+        }
+    }
 }

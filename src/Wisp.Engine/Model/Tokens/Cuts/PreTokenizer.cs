@@ -36,7 +36,7 @@ public sealed class PreTokenizer
         Splits().FirstOrDefault(split => split.Names.Contains(name)) is { } split
             ? new(name, split)
             : throw new InvalidDataException(
-                $"tokenizer.ggml.pre is '{name}', a way to split text that is not known here. Known are " +
+                $"tokenizer.ggml.pre is '{OneLine.Of(name)}', a way to split text that is not known here. Known are " +
                 $"{string.Join(", ", Known)}.");
 
     /// <summary>All names of the split that has this one.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Wisp.Model;
 
@@ -33,6 +34,9 @@ internal readonly struct JsonPart
     {
         if (json.Span.StartsWith("\ufeff"u8))
             json = json[3..];
+        // Checked at once, for the parser looks at the bytes of a text only when somebody asks for it.
+        if (!Utf8.IsValid(json.Span))
+            throw new InvalidDataException($"{path}: is no UTF-8, as JSON has to be.");
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 64 });
