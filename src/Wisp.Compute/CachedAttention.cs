@@ -14,10 +14,11 @@ public readonly record struct AttentionRun(int Row, int Rows, int Past, int Firs
 /// <param name="Window">Positions a row sees, its own among them; 0 means all.</param>
 /// <param name="Scale">Factor on the scores q·k.</param>
 /// <param name="Softcap">c in c·tanh(score/c), Gemma 2's bound on scores (arXiv:2408.00118); 0 means none.</param>
-public readonly record struct AttentionRule(int H, int Window, float Scale, float Softcap);
+/// <param name="BothWays">Whether a row sees the rows after it too, to the end of its run: an encoder's rule.</param>
+public readonly record struct AttentionRule(int H, int Window, float Scale, float Softcap, bool BothWays = false);
 
 /// <summary>
-/// Causal attention of new rows over keys and values in a <see cref="KvStore"/>, for any number of sequences at once:
+/// Attention of new rows, causal unless the rule says otherwise, over keys and values in a <see cref="KvStore"/>, for any number of sequences at once:
 /// softmax(scale·q·kᵀ)·v, Vaswani et al. 2017, eq. 1, with query heads sharing kv heads (Ainslie et al. 2023).
 /// </summary>
 /// <remarks>
@@ -91,7 +92,7 @@ public static unsafe class CachedAttention
             {
                 Y = py, Q = pq, Runs = pr, H = H, K = K, D = D,
                 ValueStride = store.ValueStride, Window = rule.Window <= 0 ? int.MaxValue : rule.Window,
-                Scale = rule.Scale, Softcap = rule.Softcap, Scores = scores, HeadLength = store.HeadLength,
+                Scale = rule.Scale, Softcap = rule.Softcap, BothWays = rule.BothWays, Scores = scores, HeadLength = store.HeadLength,
                 Scratch = pool.WorkerScratch(checked(QueriesAtOnce * scores)),
                 Addresses = (float**)pool.Scratch(checked(2 * blocks.Length)), // a pointer takes two floats' room
             };
@@ -127,6 +128,7 @@ public static unsafe class CachedAttention
         public float** Addresses, Scratch;
         public int H, K, D, HeadLength, ValueStride, Window, Scores;
         public float Scale, Softcap;
+        public bool BothWays;
     }
 
     private static void Task(void* argument, int task, int worker)
@@ -159,8 +161,8 @@ public static unsafe class CachedAttention
             var offset = ((((nint)run.Row + row) * job.H) + (head * group) + (number % group)) * job.D;
             q[i] = job.Q + offset;
             y[i] = job.Y + offset;
-            last[i] = run.Past + row;
-            first[i] = Math.Max(0, last[i] - job.Window + 1);
+            last[i] = run.Past + (job.BothWays ? run.Rows - 1 : row);
+            first[i] = Math.Max(0, run.Past + row - job.Window + 1);
             (lowest, highest) = (Math.Min(lowest, first[i]), Math.Max(highest, last[i]));
         }
 
