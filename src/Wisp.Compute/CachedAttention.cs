@@ -14,7 +14,8 @@ public readonly record struct AttentionRun(int Row, int Rows, int Past, int Firs
 /// <param name="Window">Positions a row sees, its own among them; 0 means all.</param>
 /// <param name="Scale">Factor on the scores q·k.</param>
 /// <param name="Softcap">c in c·tanh(score/c), Gemma 2's bound on scores (arXiv:2408.00118); 0 means none.</param>
-/// <param name="BothWays">Whether a row sees the rows after it too, to the end of its run: an encoder's rule.</param>
+/// <param name="BothWays">Whether a row sees the rows after it too, to the end of its run: an encoder's rule, which
+/// has no window.</param>
 public readonly record struct AttentionRule(int H, int Window, float Scale, float Softcap, bool BothWays = false);
 
 /// <summary>
@@ -74,6 +75,8 @@ public static unsafe class CachedAttention
         int H = rule.H, K = store.KvHeads, D = store.HeadDim;
         if (H < 1 || H % K != 0)
             throw new ArgumentException($"{H} query heads cannot share {K} kv heads evenly.");
+        if (rule.BothWays && rule.Window > 0)
+            throw new ArgumentException($"A window of {rule.Window} looks back; attention both ways has none.");
         Check(store, y.Length, q.Length, runs, blocks, H * D);
 
         var longest = 0;
@@ -162,7 +165,7 @@ public static unsafe class CachedAttention
             q[i] = job.Q + offset;
             y[i] = job.Y + offset;
             last[i] = run.Past + (job.BothWays ? run.Rows - 1 : row);
-            first[i] = Math.Max(0, run.Past + row - job.Window + 1);
+            first[i] = Math.Max(0, last[i] - job.Window + 1);
             (lowest, highest) = (Math.Min(lowest, first[i]), Math.Max(highest, last[i]));
         }
 
