@@ -19,8 +19,9 @@ public readonly record struct AttentionRun(int Row, int Rows, int Past, int Firs
 public readonly record struct AttentionRule(int H, int Window, float Scale, float Softcap, bool BothWays = false);
 
 /// <summary>
-/// Attention of new rows, causal unless the rule says otherwise, over keys and values in a <see cref="KvStore"/>, for any number of sequences at once:
-/// softmax(scale·q·kᵀ)·v, Vaswani et al. 2017, eq. 1, with query heads sharing kv heads (Ainslie et al. 2023).
+/// Attention of new rows over keys and values in a <see cref="KvStore"/>, for any number of sequences at once, causal
+/// unless the rule says otherwise: softmax(scale·q·kᵀ)·v, Vaswani et al. 2017, eq. 1, with query heads sharing kv heads
+/// (Ainslie et al. 2023).
 /// </summary>
 /// <remarks>
 /// Shapes: q and y are (N, H, D), k and v are (N, K, D). A query's result depends on its own row and sequence alone,
@@ -95,7 +96,8 @@ public static unsafe class CachedAttention
             {
                 Y = py, Q = pq, Runs = pr, H = H, K = K, D = D,
                 ValueStride = store.ValueStride, Window = rule.Window <= 0 ? int.MaxValue : rule.Window,
-                Scale = rule.Scale, Softcap = rule.Softcap, BothWays = rule.BothWays, Scores = scores, HeadLength = store.HeadLength,
+                Scale = rule.Scale, Softcap = rule.Softcap, BothWays = rule.BothWays, Scores = scores,
+                HeadLength = store.HeadLength,
                 Scratch = pool.WorkerScratch(checked(QueriesAtOnce * scores)),
                 Addresses = (float**)pool.Scratch(checked(2 * blocks.Length)), // a pointer takes two floats' room
             };

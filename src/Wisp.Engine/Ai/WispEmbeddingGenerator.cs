@@ -89,8 +89,8 @@ public sealed class WispEmbeddingGenerator : IEmbeddingGenerator<string, Embeddi
             return;
         if (options.Dimensions is { } wanted && wanted != _embedder.Width)
             throw new ArgumentException(
-                $"Dimensions is {wanted}; {_embedder.Name} gives {_embedder.Width}, and nothing in its file says that " +
-                "shorter ones mean anything.");
+                $"Dimensions is {wanted}; {_embedder.Name} gives {_embedder.Width}, and nothing in its file says " +
+                "that shorter ones mean anything.");
         if (options.ModelId is { } model && model != _embedder.Name)
             throw new ArgumentException($"ModelId is '{model}'; this generator has '{_embedder.Name}' alone.");
         if (options.AdditionalProperties is { Count: > 0 } more)
@@ -104,10 +104,10 @@ public sealed class WispEmbeddingGenerator : IEmbeddingGenerator<string, Embeddi
     {
         ArgumentNullException.ThrowIfNull(serviceType);
         return serviceKey is not null ? null
+            : serviceType.IsInstanceOfType(this) ? this
+            : serviceType == typeof(TextEmbedder) ? _embedder
             : serviceType == typeof(EmbeddingGeneratorMetadata)
                 ? new EmbeddingGeneratorMetadata("wisp", null, _embedder.Name, _embedder.Width)
-            : serviceType.IsInstanceOfType(_embedder) && serviceType != typeof(object) ? _embedder
-            : serviceType.IsInstanceOfType(this) ? this
             : null;
     }
 

@@ -32,7 +32,7 @@ internal static class RerankCommand
             // Equal scores keep the order in which the documents were given.
             foreach (var (score, document) in scores.Zip(given).OrderByDescending(pair => pair.First))
                 parse.InvocationConfiguration.Output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{score:0.0000}\t{Terminal.Clean(document).Replace('\n', ' ')}"));
+                    $"{score:0.000000}\t{Terminal.Clean(document).Replace('\n', ' ')}"));
         }, cancel));
         return command;
     }

@@ -15,12 +15,12 @@ internal static class Texts
     public static Option<bool> TruncateOption() =>
         new("--truncate") { Description = "Cut the end off a text that is too long; otherwise it is refused" };
 
-    /// <summary>The words, then the lines; an empty line is no text.</summary>
+    /// <summary>The words, then the lines; a blank line is no text.</summary>
     /// <exception cref="UserException">There is no text at all, or no such file.</exception>
     public static string[] Read(string[]? words, string? file)
     {
         string[] lines = file is null ? [] : Encoding.UTF8.GetString(TextInput.Read(file))
-            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            .Split('\n').Select(line => line.TrimEnd('\r')).Where(line => !string.IsNullOrWhiteSpace(line)).ToArray();
         string[] all = [.. words ?? [], .. lines];
         return all.Length > 0 ? all : throw new UserException(
             file is null ? "Give at least one text, or --file FILE with a text a line." : $"{file}: holds no text.");

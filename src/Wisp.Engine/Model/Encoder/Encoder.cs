@@ -75,7 +75,7 @@ internal sealed class Encoder : ITextReader
     // Every text is a run with blocks of its own; returns the number of rows.
     private int Place(IReadOnlyList<int[]> texts)
     {
-        var n = 0;
+        var (n, blocks) = (0, 0);
         foreach (var text in texts)
         {
             if (text.Length < 1 || text.Length > Context)
@@ -84,9 +84,10 @@ internal sealed class Encoder : ITextReader
                 if ((uint)token >= (uint)Vocabulary)
                     throw new ArgumentException($"Token {token} is outside the vocabulary of {Vocabulary}.");
             n = checked(n + text.Length);
+            blocks += BlocksOf(text.Length);
         }
 
-        MakeRoom(n);
+        MakeRoom(n, blocks);
         _runs = new AttentionRun[texts.Count];
         var (row, block) = (0, 0);
         for (var i = 0; i < texts.Count; i++)
@@ -95,22 +96,24 @@ internal sealed class Encoder : ITextReader
             _runs[i] = new AttentionRun(row, count, 0, block);
             for (var t = 0; t < count; t++)
                 _positions[row++] = t;
-            block += (count + KvStore.BlockTokens - 1) / KvStore.BlockTokens;
+            block += BlocksOf(count);
         }
 
         return n;
     }
 
-    // A block may hold a single token, so there are as many blocks as rows at worst.
-    private void MakeRoom(int rows)
+    private static int BlocksOf(int tokens) => (tokens + KvStore.BlockTokens - 1) / KvStore.BlockTokens;
+
+    private void MakeRoom(int rows, int blocks)
     {
-        if (rows <= _room)
+        if (rows <= _room && blocks <= _blocks.Length)
             return;
+        (rows, blocks) = (Math.Max(rows, _room), Math.Max(blocks, _blocks.Length));
         Free();
         int C = _config.Width, F = _config.FeedForward;
         _buffers = [Rows(C), Rows(C), Rows(C), Rows(C), Rows(_config.Gated ? 2 * F : F), Rows(F)];
-        _store = new KvStore(rows, 1, _config.Heads, _config.HeadDim);
-        _blocks = [.. Enumerable.Range(0, rows)];
+        _store = new KvStore(blocks, 1, _config.Heads, _config.HeadDim);
+        _blocks = [.. Enumerable.Range(0, blocks)];
         _positions = new int[rows];
         if (_config.RopeTheta > 0)
         {
@@ -160,8 +163,7 @@ internal sealed class Encoder : ITextReader
         Multiply(v, x, w.V);
         _angles?.Turn(_pool, q, H, D, RopeLayout.Neox);
         _angles?.Turn(_pool, k, H, D, RopeLayout.Neox);
-        ReadOnlySpan<int> blocks = _blocks.AsSpan(0, _runs[^1].FirstBlock
-            + ((_runs[^1].Rows + KvStore.BlockTokens - 1) / KvStore.BlockTokens));
+        ReadOnlySpan<int> blocks = _blocks.AsSpan(0, _runs[^1].FirstBlock + BlocksOf(_runs[^1].Rows));
         CachedAttention.Store(_store!, 0, k, v, _runs, blocks);
         CachedAttention.Forward(_pool, mixed, q, _store!, 0, _runs, blocks,
             new AttentionRule(H, Window: 0, Scale: 1f / MathF.Sqrt(D), Softcap: 0, BothWays: true));
@@ -199,7 +201,7 @@ internal sealed class Encoder : ITextReader
             buffer.Dispose();
         _store?.Dispose();
         _angles?.Dispose();
-        (_buffers, _store, _angles, _room) = ([], null, null, 0);
+        (_buffers, _blocks, _store, _angles, _room) = ([], [], null, null, 0);
     }
 
     public void Dispose() => Free();

@@ -73,7 +73,7 @@ internal sealed record EncoderConfig
             RopeTheta = a == Bert ? 0 : gguf.TryGetFloat($"{a}.rope.freq_base", out var theta) ? theta : 10_000f,
         };
         if (config.Width % config.Heads != 0)
-            throw Unsupported($"{a}.embedding_length is {config.Width}, which {config.Heads} heads do not share evenly");
+            throw Unsupported($"{a}.embedding_length is {config.Width}, which {config.Heads} heads cannot share");
         if (gguf.TryGetUInt($"{a}.attention.head_count_kv", out var kv) && kv != config.Heads)
             throw Unsupported($"{a}.attention.head_count_kv is {kv}, expected {config.Heads}, one a query head");
         if (!(config.NormEpsilon is > 0 and < 1))

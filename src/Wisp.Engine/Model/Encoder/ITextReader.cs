@@ -1,6 +1,6 @@
 namespace Wisp.Model;
 
-/// <summary>A model as what reads texts and writes none: tokens go in, the last layer's row of each comes out.</summary>
+/// <summary>A model that reads texts and writes none: tokens go in, the last layer's row of each comes out.</summary>
 /// <remarks>A text's rows are the same to the bit whatever other texts are read with it. One call at a time.</remarks>
 internal interface ITextReader : IDisposable
 {

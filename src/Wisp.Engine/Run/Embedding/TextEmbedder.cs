@@ -145,7 +145,8 @@ public sealed class TextEmbedder : IDisposable
         EmbedCounted(texts, cancel).Vectors;
 
     /// <summary>The same, and how many tokens the model read.</summary>
-    public (float[][] Vectors, long Tokens) EmbedCounted(IReadOnlyList<string> texts, CancellationToken cancel = default)
+    public (float[][] Vectors, long Tokens) EmbedCounted(
+        IReadOnlyList<string> texts, CancellationToken cancel = default)
     {
         var tokens = Tokens(texts.Count, i => Tokenize(texts[i]));
         return (Embed(tokens, cancel), tokens.Sum(text => (long)text.Length));

@@ -69,7 +69,7 @@ public sealed class EncoderTests : IDisposable
     {
         { "context_length", "position_embd.weight is (36, 70), expected (36, 71)", 71 },
         { "context_length", "bert.context_length is 0", 0 },
-        { "embedding_length", "3 heads do not share evenly", 35 },
+        { "embedding_length", "3 heads cannot share", 35 },
         { "attention.head_count", "bert.attention.head_count is 0", 0 },
         { "attention.head_count_kv", "bert.attention.head_count_kv is 1, expected 3", 1 },
         { "attention.layer_norm_epsilon", "epsilon is 0", 0f },
