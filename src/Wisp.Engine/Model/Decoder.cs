@@ -126,6 +126,15 @@ public sealed class Decoder : IDisposable
         Head(logits, gathered);
     }
 
+    /// <summary>Consecutive rows of the last pass after the last norm, (rows, C): what the head reads.</summary>
+    public void Normed(Span<float> y, int row, int rows)
+    {
+        CheckRow(row);
+        CheckRow(row + rows - 1);
+        var C = _config.Width;
+        Apply(y[..(rows * C)], _x.Slice(row * C, rows * C), _weights.OutputNorm, C);
+    }
+
     private void CheckRow(int row) =>
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)_rows, nameof(row));
 
