@@ -6,7 +6,7 @@ using Wisp.Run;
 
 namespace Wisp.Ai;
 
-/// <summary>The entries of ChatOptions.AdditionalProperties, under the names that llama.cpp's server gives them.</summary>
+/// <summary>The entries of ChatOptions.AdditionalProperties, named as in llama.cpp's server.</summary>
 internal static class AdditionalOptions
 {
     private static readonly Dictionary<string, Func<WispChatOptions, Entry, WispChatOptions>> s_known = new()

@@ -27,7 +27,7 @@ internal sealed class AnswerMask
         _allowed = new ulong[mask.Words];
         _forbidden = Bits(forbidden);
         _ends = Bits(tokenizer.EndOfGeneration);
-        _free = Bits(Enumerable.Range(0, tokenizer.VocabularySize).Where(id => !tokenizer.EndOfGeneration.Contains(id)));
+        _free = Bits(Enumerable.Range(0, tokenizer.VocabularySize).Except(tokenizer.EndOfGeneration));
     }
 
     /// <summary>Why no token could follow; the answer then ended where it stood.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Extensions.AI;
 
 namespace Wisp.Ai;
@@ -29,6 +30,10 @@ internal sealed class AnswerParser(
 
     // A name that is longer is no name.
     private const int MaxHeader = 256;
+
+    // Wider than what functions of .NET and of MCP servers are called.
+    private static readonly SearchValues<char> s_nameCharacters = SearchValues.Create(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:/$");
 
     private readonly string? _opener = style switch
     {
@@ -186,7 +191,7 @@ internal sealed class AnswerParser(
             if (end < 0 && !final && _rest.Length < MaxHeader + ToolStyles.MistralArguments.Length)
                 return false;
             name = end is < 0 or > MaxHeader ? "" : _rest[..end].Split(ToolStyles.MistralId)[0].Trim();
-            if (name.Length == 0 || name.Any(char.IsWhiteSpace))
+            if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(s_nameCharacters))
                 return Void();
             at = SkipSpace(end + ToolStyles.MistralArguments.Length);
         }

@@ -41,8 +41,8 @@ public sealed record WispChatOptions
     public string? Grammar { get; init; }
 
     /// <summary>
-    /// How many of the likeliest tokens to tell beside each, under "logprobs" of the AdditionalProperties of updates and
-    /// response, as a list of <see cref="EngineToken"/>; null tells nothing.
+    /// How many of the likeliest tokens to tell beside each, under "logprobs" of the AdditionalProperties of updates
+    /// and response, as a list of <see cref="EngineToken"/>; null tells nothing.
     /// </summary>
     public int? LogProbabilities { get; init; }
 

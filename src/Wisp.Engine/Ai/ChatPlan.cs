@@ -106,8 +106,8 @@ internal sealed class ChatPlan
     private static void Refuse(ChatModel model, ChatOptions asked)
     {
         if (asked.ConversationId is not null)
-            throw new NotSupportedException("ChatOptions.ConversationId is set; no conversations are kept here. Leave " +
-                "it null and send all messages; what was sent before is found in the cache.");
+            throw new NotSupportedException("ChatOptions.ConversationId is set; no conversations are kept here. " +
+                "Leave it null and send all messages; what was sent before is found in the cache.");
         if (asked.AllowBackgroundResponses == true)
             throw new NotSupportedException("ChatOptions.AllowBackgroundResponses is true; an answer is written only " +
                 "while somebody waits for it.");
@@ -126,8 +126,8 @@ internal sealed class ChatPlan
         string[] traces = ["enable_thinking", "reasoning_effort", ToolStyles.Think];
         if (reasoning?.Effort is { } effort and not ReasoningEffort.None
             && !traces.Any(trace => model.Template.Source.Contains(trace, StringComparison.Ordinal)))
-            throw new NotSupportedException($"ChatOptions.Reasoning.Effort is {effort}; the chat template of {model.Id} " +
-                "knows no thinking. Leave it null or None.");
+            throw new NotSupportedException($"ChatOptions.Reasoning.Effort is {effort}; the chat template of " +
+                $"{model.Id} knows no thinking. Leave it null or None.");
         return reasoning?.Effort;
     }
 

@@ -16,8 +16,8 @@ internal sealed record OfferedTools(
         foreach (var tool in asked.Tools ?? [])
         {
             if (tool is not AIFunctionDeclaration function)
-                throw new NotSupportedException($"ChatOptions.Tools holds a {tool?.GetType().Name ?? "null"}; functions " +
-                    "(AIFunctionDeclaration) can be called here and nothing else.");
+                throw new NotSupportedException($"ChatOptions.Tools holds a {tool?.GetType().Name ?? "null"}; " +
+                    "functions (AIFunctionDeclaration) can be called here and nothing else.");
             if (functions.Exists(other => other.Name == function.Name))
                 throw new ArgumentException($"ChatOptions.Tools holds two functions of the name '{function.Name}'. " +
                     "Give one of them another.");
@@ -27,8 +27,8 @@ internal sealed record OfferedTools(
         if (asked.ToolMode is NoneChatToolMode || (functions.Count == 0 && asked.ToolMode is not RequiredChatToolMode))
             return new OfferedTools([], [], false);
         if (style == ToolStyle.None)
-            throw new NotSupportedException("ChatOptions.Tools is set, and the chat template of this model tells of no " +
-                "functions in a way that is known here (Hermes and Qwen, Llama 3, Mistral). Give another template " +
+            throw new NotSupportedException("ChatOptions.Tools is set, and the chat template of this model tells of " +
+                "no functions in a way that is known here (Hermes and Qwen, Llama 3, Mistral). Give another template " +
                 $"in {nameof(ChatClientOptions)}.{nameof(ChatClientOptions.Template)}, such as ChatMl.Template.");
         switch (asked.ToolMode)
         {
@@ -43,8 +43,8 @@ internal sealed record OfferedTools(
                     ?? throw new ArgumentException($"ChatOptions.ToolMode requires the function '{name}'; " +
                         $"ChatOptions.Tools holds {string.Join(", ", functions.Select(f => f.Name))}.")], true);
             default:
-                throw new NotSupportedException($"ChatOptions.ToolMode is a {asked.ToolMode.GetType().Name}; there are " +
-                    "Auto, None, RequireAny and RequireSpecific.");
+                throw new NotSupportedException($"ChatOptions.ToolMode is a {asked.ToolMode.GetType().Name}; there " +
+                    "are Auto, None, RequireAny and RequireSpecific.");
         }
     }
 }

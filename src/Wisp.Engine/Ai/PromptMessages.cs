@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
+using Wisp.Grammar;
 
 namespace Wisp.Ai;
 
@@ -112,7 +113,7 @@ internal static class PromptMessages
         null => "",
         string text => text,
         JsonElement { ValueKind: JsonValueKind.String } text => text.GetString()!,
-        _ => NodeOf(value, what)?.ToJsonString(AIJsonUtilities.DefaultOptions) ?? "null",
+        _ => JsonText.Written(NodeOf(value, what)),
     };
 
     private static JsonNode? NodeOf(object? value, string what)

@@ -13,8 +13,8 @@ namespace Wisp.Ai;
 /// FunctionInvokingChatClient's.
 /// </summary>
 /// <remarks>
-/// Every property of ChatOptions is followed or refused by name; none is skipped. A response that must be JSON or a call
-/// is held to it token by token; only an answer that is cut off (finish reason length) can miss its end. Faults of
+/// Every property of ChatOptions is followed or refused by name; none is skipped. A response that must be JSON or a
+/// call is held to it token by token; only an answer that is cut off (finish reason length) can miss its end. Faults of
 /// messages and options are thrown before anything is computed.
 /// </remarks>
 public sealed class WispChatClient : IChatClient, IAsyncDisposable
@@ -96,11 +96,14 @@ public sealed class WispChatClient : IChatClient, IAsyncDisposable
             .ConfigureAwait(false))
             updates.Add(update);
         var response = updates.ToChatResponse();
-        // Joining keeps the last entry of a name alone.
-        if (response.AdditionalProperties?.ContainsKey(LogProbabilities) == true)
-            response.AdditionalProperties[LogProbabilities] = updates
-                .SelectMany(update => (IReadOnlyList<EngineToken>)update.AdditionalProperties![LogProbabilities]!)
-                .ToList();
+        // Joining gives the message the last entry of each name.
+        List<EngineToken> scores = [.. updates.SelectMany(update => update.AdditionalProperties is { } entries
+            ? (IReadOnlyList<EngineToken>)entries[LogProbabilities]! : [])];
+        if (scores.Count == 0)
+            return response;
+        response.AdditionalProperties = new() { [LogProbabilities] = scores };
+        foreach (var message in response.Messages)
+            message.AdditionalProperties?.Remove(LogProbabilities);
         return response;
     }
 
@@ -164,6 +167,7 @@ public sealed class WispChatClient : IChatClient, IAsyncDisposable
         await using var stream = _engine.Start(plan.Request, cancel);
         await foreach (var token in stream.ReadAllAsync(cancel).ConfigureAwait(false))
         {
+            cancel.ThrowIfCancellationRequested(); // tokens that wait to be read would still be handed out
             var contents = answer.Read(token.Id);
             scores?.Add(token);
             if (answer.HasEnded)
