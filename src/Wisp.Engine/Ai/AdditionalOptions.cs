@@ -9,7 +9,8 @@ namespace Wisp.Ai;
 /// <summary>The entries of ChatOptions.AdditionalProperties, named as in llama.cpp's server.</summary>
 internal static class AdditionalOptions
 {
-    private static readonly Dictionary<string, Func<WispChatOptions, Entry, WispChatOptions>> s_known = new()
+    private static readonly Dictionary<string, Func<WispChatOptions, Entry, WispChatOptions>> s_known =
+        new(StringComparer.OrdinalIgnoreCase)
     {
         ["chat_template_kwargs"] = (o, e) => o with { TemplateVariables = e.Object },
         ["dry_allowed_length"] = Sampler((s, e) => s with { DryAllowedLength = e.Count }),

@@ -11,7 +11,7 @@ internal sealed class AnswerMask
 {
     private readonly TokenMask _mask;
     private readonly int _think, _endThink;
-    private readonly ulong[] _allowed, _free, _forbidden, _ends;
+    private readonly ulong[] _allowed, _free, _forbidden, _last;
     private GrammarState _state;
     private int _read;
     private bool _thinking;
@@ -25,9 +25,10 @@ internal sealed class AnswerMask
         (_mask, _state, _think, _thinking) = (mask, mask.Start, think, thinking);
         _endThink = tokenizer.IdOf(ToolStyles.EndThink);
         _allowed = new ulong[mask.Words];
-        _forbidden = Bits(forbidden);
-        _ends = Bits(tokenizer.EndOfGeneration);
         _free = Bits(Enumerable.Range(0, tokenizer.VocabularySize).Except(tokenizer.EndOfGeneration));
+        int[] banned = [.. forbidden], ends = [.. tokenizer.EndOfGeneration.Except(banned)];
+        _forbidden = Bits(banned);
+        _last = Bits(ends.Length > 0 ? ends : Enumerable.Range(0, tokenizer.VocabularySize).Except(banned));
     }
 
     /// <summary>Why no token could follow; the answer then ended where it stood.</summary>
@@ -35,8 +36,8 @@ internal sealed class AnswerMask
 
     /// <param name="written">All tokens of the answer, which only grow from call to call.</param>
     /// <remarks>
-    /// Throws nothing, because the engine's thread would end the other requests of the pass with it: a fault allows the
-    /// ends alone and is told afterwards.
+    /// Throws nothing, because the engine's thread would end the other requests of the pass with it: after a fault it
+    /// lets the answer end, and who reads the answer asks for the fault.
     /// </remarks>
     public ReadOnlyMemory<ulong> Allowed(IReadOnlyList<int> written)
     {
@@ -59,7 +60,7 @@ internal sealed class AnswerMask
         catch (Exception e) when (e is InvalidDataException or ArgumentException or InvalidOperationException)
         {
             Fault = e;
-            return _ends;
+            return _last;
         }
     }
 

@@ -53,6 +53,9 @@ internal sealed class AnswerParser(
     /// <summary>Whether the text stands in the thoughts.</summary>
     public bool IsThinking => _stage == Stage.Thoughts;
 
+    /// <summary>Whether a function of this name can be called where the name stands outside of JSON.</summary>
+    public static bool IsName(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExcept(s_nameCharacters);
+
     /// <summary>Takes more of the answer and returns the parts that are sure now.</summary>
     public IReadOnlyList<AIContent> Push(string text) => Read(text, final: false);
 
@@ -191,7 +194,7 @@ internal sealed class AnswerParser(
             if (end < 0 && !final && _rest.Length < MaxHeader + ToolStyles.MistralArguments.Length)
                 return false;
             name = end is < 0 or > MaxHeader ? "" : _rest[..end].Split(ToolStyles.MistralId)[0].Trim();
-            if (name.Length == 0 || name.AsSpan().ContainsAnyExcept(s_nameCharacters))
+            if (!IsName(name))
                 return Void();
             at = SkipSpace(end + ToolStyles.MistralArguments.Length);
         }

@@ -47,9 +47,6 @@ public static class ChatMl
         {%- endfor %}
         {%- if add_generation_prompt %}
             {{- '<|im_start|>assistant\n' }}
-            {%- if enable_thinking is defined and not enable_thinking %}
-                {{- '<think>\n\n</think>\n\n' }}
-            {%- endif %}
         {%- endif %}
         """;
 }

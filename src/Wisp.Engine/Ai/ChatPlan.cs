@@ -23,8 +23,8 @@ internal sealed class ChatPlan
 {
     public required EngineRequest Request { get; init; }
 
-    /// <summary>Known where the answer keeps a grammar.</summary>
-    public required AnswerMask? Mask { get; init; }
+    /// <summary>The grammar that one run of the answer keeps, from its beginning; null where it keeps none.</summary>
+    public required Func<AnswerMask>? NewMask { get; init; }
 
     /// <summary>How calls are written; none where no functions are offered.</summary>
     public required ToolStyle Style { get; init; }
@@ -74,11 +74,10 @@ internal sealed class ChatPlan
                 $"holds {model.Context:N0}, with the answer. Shorten them.");
 
         var sampling = SamplingOf(model, asked, native.Sampling!, effort);
-        var mask = !constrained ? null : new AnswerMask(
-            grammar is not null ? MaskOf(model, grammar) : MaskOf(model, answers!), model.Tokenizer,
-            think: !opened && endThink >= 0 && effort is not (null or ReasoningEffort.None)
-                ? model.Tokenizer.IdOf(ToolStyles.Think) : -1,
-            opened, sampling.LogitBias.Where(pair => float.IsNegativeInfinity(pair.Value)).Select(pair => pair.Key));
+        var mask = grammar is not null ? MaskOf(model, grammar) : answers is not null ? MaskOf(model, answers) : null;
+        var think = !opened && endThink >= 0 && effort is not (null or ReasoningEffort.None)
+            ? model.Tokenizer.IdOf(ToolStyles.Think) : -1;
+        var forbidden = sampling.LogitBias.Where(pair => float.IsNegativeInfinity(pair.Value)).Select(pair => pair.Key);
         return new ChatPlan
         {
             Request = new EngineRequest
@@ -90,10 +89,9 @@ internal sealed class ChatPlan
                 End = model.Tokenizer.EndOfGeneration,
                 Domain = native.Domain,
                 LogProbabilities = native.LogProbabilities,
-                Allowed = mask is null ? null : mask.Allowed,
                 Breakers = sampling.HasDry ? SequenceBreakers.Of(model.Tokenizer, sampling.DryBreakers) : null,
             },
-            Mask = mask,
+            NewMask = mask is null ? null : () => new AnswerMask(mask, model.Tokenizer, think, opened, forbidden),
             Style = tools.Shown.Count > 0 ? model.Style : ToolStyle.None,
             Functions = tools.Shown.Select(tool => tool.Name).ToHashSet(),
             Thinking = opened,
@@ -124,7 +122,7 @@ internal sealed class ChatPlan
     private static ReasoningEffort? EffortOf(ChatModel model, ReasoningOptions? reasoning)
     {
         string[] traces = ["enable_thinking", "reasoning_effort", ToolStyles.Think];
-        if (reasoning?.Effort is { } effort and not ReasoningEffort.None
+        if (reasoning?.Effort is { } effort and not ReasoningEffort.None && model.Tokenizer.IdOf(ToolStyles.Think) < 0
             && !traces.Any(trace => model.Template.Source.Contains(trace, StringComparison.Ordinal)))
             throw new NotSupportedException($"ChatOptions.Reasoning.Effort is {effort}; the chat template of " +
                 $"{model.Id} knows no thinking. Leave it null or None.");

@@ -18,6 +18,10 @@ internal sealed record OfferedTools(
             if (tool is not AIFunctionDeclaration function)
                 throw new NotSupportedException($"ChatOptions.Tools holds a {tool?.GetType().Name ?? "null"}; " +
                     "functions (AIFunctionDeclaration) can be called here and nothing else.");
+            if (function.Name.Length == 0
+                || (style == ToolStyle.MistralArguments && !AnswerParser.IsName(function.Name)))
+                throw new ArgumentException($"ChatOptions.Tools holds a function of the name '{function.Name}', " +
+                    "which this model could not write. Letters, digits, _ and - are safe.");
             if (functions.Exists(other => other.Name == function.Name))
                 throw new ArgumentException($"ChatOptions.Tools holds two functions of the name '{function.Name}'. " +
                     "Give one of them another.");

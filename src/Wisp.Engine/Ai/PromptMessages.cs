@@ -112,6 +112,10 @@ internal static class PromptMessages
     {
         null => "",
         string text => text,
+        TextContent text => text.Text,
+        AIContent other => throw new NotSupportedException(
+            $"{what} holds a {other.GetType().Name}; this model reads text and JSON."),
+        IEnumerable<AIContent> several => string.Concat(several.Select(content => Written(content, what))),
         JsonElement { ValueKind: JsonValueKind.String } text => text.GetString()!,
         _ => JsonText.Written(NodeOf(value, what)),
     };

@@ -164,21 +164,22 @@ public sealed class WispChatClient : IChatClient, IAsyncDisposable
         var created = _options.Time.GetUtcNow();
         var answer = new ChatAnswer(plan, _model.Tokenizer, NewCallId);
         List<EngineToken>? scores = plan.Request.LogProbabilities is null ? null : [];
-        await using var stream = _engine.Start(plan.Request, cancel);
+        var mask = plan.NewMask?.Invoke();
+        var request = mask is null ? plan.Request : plan.Request with { Allowed = mask.Allowed };
+        await using var stream = _engine.Start(request, cancel);
         await foreach (var token in stream.ReadAllAsync(cancel).ConfigureAwait(false))
         {
             cancel.ThrowIfCancellationRequested(); // tokens that wait to be read would still be handed out
             var contents = answer.Read(token.Id);
             scores?.Add(token);
-            if (answer.HasEnded)
-            {
-                yield return Update(contents);
-                break;
-            }
-
             if (contents.Count > 0)
                 yield return Update(contents);
+            if (answer.HasEnded || mask?.Fault is not null)
+                break;
         }
+
+        if (mask?.Fault is { } fault)
+            throw new InvalidOperationException($"The answer cannot go on: {fault.Message}", fault);
 
         if (answer.HasEnded)
         {
@@ -195,8 +196,6 @@ public sealed class WispChatClient : IChatClient, IAsyncDisposable
                 throw new OperationCanceledException("The engine was stopped before the answer ended.");
         }
 
-        if (plan.Mask?.Fault is { } fault)
-            throw new InvalidOperationException($"The answer cannot go on: {fault.Message}", fault);
         var last = Update([.. answer.Finish(), new UsageContent(Cost(stream.Usage, answer))]);
         last.FinishReason = !answer.HasEnded && stream.End == GenerationEnd.Count ? ChatFinishReason.Length
             : answer.HasCalled ? ChatFinishReason.ToolCalls : ChatFinishReason.Stop;

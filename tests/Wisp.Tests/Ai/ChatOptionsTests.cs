@@ -90,16 +90,17 @@ public class ChatOptionsTests
 
         // Under a grammar a model thinks only where it was asked to.
         var json = new ChatOptions { ResponseFormat = ChatResponseFormat.Json };
-        Assert.EndsWith("</think>\n\n", Prompt(json), StringComparison.Ordinal);
+        Assert.EndsWith("False ", Prompt(json, Told), StringComparison.Ordinal);
+        Assert.Equal(['{'], Bits(Plan(json).NewMask!().Allowed([])));
         json.Reasoning = new() { Effort = ReasoningEffort.High };
-        Assert.EndsWith("assistant\n", Prompt(json), StringComparison.Ordinal);
-        var plan = Plan(json);
+        Assert.EndsWith("True high", Prompt(json, Told), StringComparison.Ordinal);
+        var mask = Plan(json).NewMask!();
         var (think, end) = (s_tokenizer.IdOf("<think>"), s_tokenizer.IdOf("</think>"));
-        Assert.Equal([think, '{'], Bits(plan.Mask!.Allowed([])));
-        Assert.Equal(281 - s_tokenizer.EndOfGeneration.Count, Bits(plan.Mask.Allowed([think])).Count);
-        Assert.Equal(281 - s_tokenizer.EndOfGeneration.Count, Bits(plan.Mask.Allowed([think, 'x'])).Count);
-        Assert.Equal(['{'], Bits(plan.Mask.Allowed([think, 'x', end])));
-        Assert.Null(plan.Mask.Fault);
+        Assert.Equal([think, '{'], Bits(mask.Allowed([])));
+        Assert.Equal(281 - s_tokenizer.EndOfGeneration.Count, Bits(mask.Allowed([think])).Count);
+        Assert.Equal(281 - s_tokenizer.EndOfGeneration.Count, Bits(mask.Allowed([think, 'x'])).Count);
+        Assert.Equal(['{'], Bits(mask.Allowed([think, 'x', end])));
+        Assert.Null(mask.Fault);
     }
 
     // In the order in which the special tokens come last; byte tokens are their own ids here.
@@ -181,15 +182,27 @@ public class ChatOptionsTests
     }
 
     [Fact]
-    public void A_template_without_functions_or_thoughts_says_so()
+    public void A_model_without_functions_or_thoughts_says_so()
     {
+        // Bytes and nothing else: no token for thoughts, none for the end of a turn.
+        var tokens = Enumerable.Range(0, 256).Select(value => ByteText.Encode([(byte)value])).ToArray();
+        var types = tokens.Select(_ => (int)TokenType.Normal).ToArray();
+        var bytes = ByteLevelBpe.FromVocabulary("llama-bpe", tokens, [], types);
+        ChatPlan PlanOf(ChatOptions asked, string template) => ChatPlan.Of(
+            new ChatModel("plain", bytes, new ChatTemplate(template), 2048), s_messages, asked,
+            new WispChatOptions { Sampling = new() }, seed: 1, new ChatClientOptions());
+
         const string Plain = "{{ messages[0].content }}";
         Assert.Contains("ChatOptions.Tools", Assert.Throws<NotSupportedException>(
-            () => Plan(new() { Tools = [Function("f")] }, Plain)).Message, StringComparison.Ordinal);
-        Assert.Contains("ChatOptions.Reasoning.Effort", Assert.Throws<NotSupportedException>(
-            () => Plan(new() { Reasoning = new() { Effort = ReasoningEffort.Low } }, Plain)).Message,
+            () => PlanOf(new() { Tools = [Function("f")] }, Plain)).Message, StringComparison.Ordinal);
+        Assert.Contains("a function of the name 'a b'", Assert.Throws<ArgumentException>(
+            () => PlanOf(new() { Tools = [Function("a b")] }, "[TOOL_CALLS] [ARGS]")).Message,
             StringComparison.Ordinal);
-        Plan(new() { Reasoning = new() { Effort = ReasoningEffort.None } }, Plain);
+        Assert.Contains("ChatOptions.Reasoning.Effort", Assert.Throws<NotSupportedException>(
+            () => PlanOf(new() { Reasoning = new() { Effort = ReasoningEffort.Low } }, Plain)).Message,
+            StringComparison.Ordinal);
+        Assert.Empty(PlanOf(new() { Reasoning = new() { Effort = ReasoningEffort.None } }, Plain).Stop);
+        Assert.Equal(["<|im_end|>"], PlanOf(new(), ChatMl.Template).Stop); // it would be spelled
     }
 
     public static TheoryData<ChatMessage[], string> FaultyMessages { get; } = new()
@@ -201,6 +214,13 @@ public class ChatOptionsTests
         { [new(ChatRole.User, "x"), new(ChatRole.User, [new FunctionCallContent("1", "f")])], "Message 1 of role" },
         { [new(ChatRole.Assistant, [new FunctionResultContent("1", 2)])], "holds a FunctionResultContent" },
         { [new(ChatRole.Tool, "x")], "Message 0 of role tool holds a TextContent" },
+        {
+            [
+                new(ChatRole.Tool,
+                    [new FunctionResultContent("1", new AIContent[] { new DataContent(new byte[1], "a/b") })]),
+            ],
+            "the result of call '1' holds a DataContent"
+        },
         { [new(ChatRole.Tool, [])], "holds no FunctionResultContent" },
         { [new(ChatRole.Tool, [new FunctionResultContent("1", new Action(Nothing))])], "the result of call '1'" },
     };

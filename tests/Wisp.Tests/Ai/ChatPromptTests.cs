@@ -88,7 +88,7 @@ public class ChatPromptTests
                 new FunctionCallContent("c2", "g"), new UsageContent(new UsageDetails()),
             ]),
             new(ChatRole.Tool, [new FunctionResultContent("c1", new[] { 1, 2 })]),
-            new(ChatRole.Tool, [new FunctionResultContent("c2", "fine")]),
+            new(ChatRole.Tool, [new FunctionResultContent("c2", new AIContent[] { new TextContent("fine") })]),
         ];
         var tools = new[] { AIFunctionFactory.CreateDeclaration("f", "Does f.", JsonElement.Parse("{}")) };
         var shown = new ChatTemplate(ChatMl.Template).Render(

@@ -92,6 +92,31 @@ public class WispChatClientTests
     }
 
     [Fact]
+    public async Task An_answer_whose_engine_is_stopped_says_so()
+    {
+        await using var chat = new TinyChat();
+        var fault = await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            var options = new ChatOptions { MaxOutputTokens = 1900, Seed = 1 };
+            await foreach (var _ in chat.Client.GetStreamingResponseAsync("Hi", options))
+                await chat.Engine.DisposeAsync();
+        });
+        Assert.Contains("engine was stopped", fault.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => chat.Ask("Hi"));
+    }
+
+    [Fact]
+    public async Task A_response_can_be_read_again()
+    {
+        await using var chat = new TinyChat();
+        var options = new ChatOptions { AdditionalProperties = new() { ["grammar"] = "root ::= [a-z]{7}" }, Seed = 3 };
+        var response = chat.Client.GetStreamingResponseAsync("Hi", options);
+        var first = await response.ToChatResponseAsync();
+        Assert.Matches("^[a-z]{7}$", first.Text);
+        Assert.Equal(first.Text, (await response.ToChatResponseAsync()).Text);
+    }
+
+    [Fact]
     public async Task A_stop_sequence_ends_the_answer_before_it()
     {
         await using var chat = new TinyChat();
