@@ -9,8 +9,9 @@ namespace Wisp.Ai;
 /// <summary>The entries of ChatOptions.AdditionalProperties, named as in llama.cpp's server.</summary>
 internal static class AdditionalOptions
 {
-    private static readonly Dictionary<string, Func<WispChatOptions, Entry, WispChatOptions>> s_known =
-        new(StringComparer.OrdinalIgnoreCase)
+    private delegate WispChatOptions Setter(WispChatOptions options, Entry entry);
+
+    private static readonly Dictionary<string, Setter> s_known = new(StringComparer.OrdinalIgnoreCase)
     {
         ["chat_template_kwargs"] = (o, e) => o with { TemplateVariables = e.Object },
         ["dry_allowed_length"] = Sampler((s, e) => s with { DryAllowedLength = e.Count }),
@@ -52,7 +53,7 @@ internal static class AdditionalOptions
         return options;
     }
 
-    private static Func<WispChatOptions, Entry, WispChatOptions> Sampler(Func<Sampling, Entry, Sampling> apply) =>
+    private static Setter Sampler(Func<Sampling, Entry, Sampling> apply) =>
         (options, entry) => options with { Sampling = apply(options.Sampling!, entry) };
 
     /// <summary>A value as the caller wrote it, or as JSON brought it.</summary>

@@ -16,8 +16,11 @@ public sealed record ChatClientOptions
 
     public Sampling Sampling { get; init; } = new();
 
-    /// <summary>The most tokens of an answer; memory for all of them is set aside before it begins.</summary>
-    public int MaxOutputTokens { get; init; } = 1024;
+    /// <summary>
+    /// The most tokens of an answer; null means a quarter of the context, 1024 at most. Memory for all of them is set
+    /// aside before it begins.
+    /// </summary>
+    public int? MaxOutputTokens { get; init; }
 
     /// <summary>For the engine that <see cref="WispChatClient.Open"/> makes.</summary>
     public EngineOptions Engine { get; init; } = new();

@@ -83,7 +83,7 @@ internal sealed class ChatPlan
             Request = new EngineRequest
             {
                 Prompt = prompt,
-                MaxTokens = Math.Min(MaxTokens(asked, defaults), model.Context - prompt.Count),
+                MaxTokens = Math.Min(MaxTokens(model, asked, defaults), model.Context - prompt.Count),
                 Sampling = sampling,
                 Seed = asked.Seed is { } given ? unchecked((ulong)given) : seed,
                 End = model.Tokenizer.EndOfGeneration,
@@ -201,12 +201,13 @@ internal sealed class ChatPlan
         }
     }
 
-    private static int MaxTokens(ChatOptions asked, ChatClientOptions defaults) => asked.MaxOutputTokens switch
-    {
-        null => defaults.MaxOutputTokens,
-        > 0 and var most => most,
-        var most => throw new ArgumentException($"ChatOptions.MaxOutputTokens is {most}; it must be 1 or more."),
-    };
+    private static int MaxTokens(ChatModel model, ChatOptions asked, ChatClientOptions defaults) =>
+        asked.MaxOutputTokens switch
+        {
+            null => defaults.MaxOutputTokens ?? Math.Clamp(model.Context / 4, 1, 1024),
+            > 0 and var most => most,
+            var most => throw new ArgumentException($"ChatOptions.MaxOutputTokens is {most}; it must be 1 or more."),
+        };
 
     private static Sampling SamplingOf(ChatModel model, ChatOptions asked, Sampling sampling, ReasoningEffort? effort)
     {

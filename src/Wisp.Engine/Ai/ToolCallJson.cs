@@ -58,7 +58,7 @@ internal static class ToolCallJson
             using var document = JsonDocument.Parse(json);
             return read(document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
             return null; // not JSON, or with half a surrogate pair, which shows only when the string is read
         }

@@ -41,7 +41,8 @@ public sealed class WispChatClient : IChatClient, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(template);
         (_engine, _options) = (engine, options ?? new ChatClientOptions());
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(_options.MaxOutputTokens, nameof(options));
+        if (_options.MaxOutputTokens is { } most)
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(most, nameof(options));
         if (_options.Template is { } source)
             template = new ChatTemplate(source, template.BosToken, template.EosToken);
         _model = new ChatModel(_options.ModelId ?? "wisp", tokenizer, template, engine.Context);

@@ -56,7 +56,7 @@ public class ChatOptionsTests
         Assert.Equal((unchecked((ulong)-5), 17, 4), (request.Seed, request.MaxTokens, request.LogProbabilities));
         Assert.Equal(1.5f, request.Sampling.LogitBias[5]);
         Assert.Equal(float.NegativeInfinity, request.Sampling.LogitBias[6]);
-        Assert.Equal((77ul, 1024), (Plan(new()).Request.Seed, Plan(new()).Request.MaxTokens));
+        Assert.Equal((77ul, 2048 / 4), (Plan(new()).Request.Seed, Plan(new()).Request.MaxTokens));
         Assert.Equal(0, Plan(new() { AdditionalProperties = new() { ["logprobs"] = true } }).Request.LogProbabilities);
     }
 
