@@ -25,7 +25,11 @@ internal sealed class AnswerMask
         (_mask, _state, _think, _thinking) = (mask, mask.Start, think, thinking);
         _endThink = tokenizer.IdOf(ToolStyles.EndThink);
         _allowed = new ulong[mask.Words];
-        _free = Bits(Enumerable.Range(0, tokenizer.VocabularySize).Except(tokenizer.EndOfGeneration));
+        _free = Bits([]);
+        for (var id = 0; id < tokenizer.VocabularySize; id++)
+            _free[id >> 6] |= 1UL << id;
+        foreach (var id in tokenizer.EndOfGeneration)
+            _free[id >> 6] &= ~(1UL << id);
         int[] banned = [.. forbidden], ends = [.. tokenizer.EndOfGeneration.Except(banned)];
         _forbidden = Bits(banned);
         _last = Bits(ends.Length > 0 ? ends : Enumerable.Range(0, tokenizer.VocabularySize).Except(banned));
