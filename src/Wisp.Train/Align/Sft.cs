@@ -15,6 +15,9 @@ public sealed class Sft : ITuning
     // Tokens of a sample: longer than the answers of a small assistant, so that a missing end shows.
     private const int SampleTokens = 96;
 
+    // Places that a look within the run reads: enough for two digits of the loss. The last figure reads all.
+    private const int LookTokens = 50_000;
+
     private readonly SftText _text;
     private readonly WorkerPool _pool;
     private readonly PackedBatches _train, _heldOut;
@@ -64,22 +67,26 @@ public sealed class Sft : ITuning
     }
 
     /// <summary>Loss on the assistant's words of held-out conversations, in nats a token and bits a byte.</summary>
-    public (double LossNats, double BitsPerByte) Evaluate(CancellationToken cancel = default)
+    /// <param name="maxTokens">Whole batches are read until there are so many places.</param>
+    public (double LossNats, double BitsPerByte) Evaluate(
+        long maxTokens = long.MaxValue, CancellationToken cancel = default)
     {
-        var (nats, tokens) = (0.0, 0L);
-        for (var i = 0; i < _heldOut.StepsOf(1); i++)
+        var (nats, tokens, bytes) = (0.0, 0L, 0L);
+        for (var i = 0L; i < _heldOut.StepsOf(1) && i * Plan.Rows * Plan.Context < maxTokens; i++)
         {
             cancel.ThrowIfCancellationRequested();
             tokens += _page.Fill(_heldOut, i);
             nats += _transformer.Loss(Tuner.Weights, _page.Batch);
+            foreach (var target in _page.Batch.Targets)
+                bytes += target < 0 ? 0 : _text.Tokenizer.BytesOf(target).Length;
         }
 
-        return (nats / tokens, nats / Math.Log(2) / _text.HeldOutBytes);
+        return (nats / tokens, nats / Math.Log(2) / bytes);
     }
 
     public IEnumerable<LogRecord> Look(CancellationToken cancel)
     {
-        var (nats, bitsPerByte) = Evaluate(cancel);
+        var (nats, bitsPerByte) = Evaluate(LookTokens, cancel);
         yield return new EvalRecord(Step, nats, bitsPerByte);
         using var session = new Session(DecoderWeights.Of(Tuner.Weights), _pool);
         foreach (var (prompt, shown) in _text.Prompts)

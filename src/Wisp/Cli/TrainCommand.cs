@@ -12,6 +12,7 @@ internal static class TrainCommand
         {
             TrainTokenizerCommand.Create(),
             PretrainCommand.Create(),
+            LessonsCommand.Create(),
             SftCommand.Create(),
         };
         return command;

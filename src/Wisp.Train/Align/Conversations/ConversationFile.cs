@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -32,7 +33,9 @@ public static class ConversationFile
 
     private static void Save(string path, IEnumerable<JsonObject> records) => AtomicFile.Write(path, file =>
     {
-        using var json = new Utf8JsonWriter(file);
+        // Read by people and never placed in a page, so letters stay letters.
+        using var json = new Utf8JsonWriter(
+            file, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         foreach (var record in records)
         {
             record.WriteTo(json);
