@@ -9,8 +9,8 @@ namespace Wisp.Train.Align;
 /// middle of an epoch. Every example is in every epoch once, and none sees another: each is a document of its own.
 /// </summary>
 /// <remarks>
-/// In every epoch the examples come in a new random order, and each goes into the fullest of the open rows that it still
-/// fits (best fit). What stays empty is filled with tokens that count nothing, each a document of one.
+/// In every epoch the examples come in a new random order, and each goes into the fullest of the open rows that it
+/// still fits (best fit). What stays empty is filled with tokens that count nothing, each a document of one.
 /// </remarks>
 public sealed class PackedBatches
 {
@@ -51,7 +51,7 @@ public sealed class PackedBatches
         return _firstStep[epochs];
     }
 
-    /// <summary>Writes batch number <paramref name="step"/>, counted from 0, and returns the targets that count.</summary>
+    /// <summary>Writes batch number <paramref name="step"/>, from 0, and returns how many targets count.</summary>
     public int Fill(long step, Span<int> tokens, Span<int> targets, Span<int> positions, Span<int> documentStarts)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(step);

@@ -45,6 +45,8 @@ public sealed class Tuner : IDisposable
         _second = new FloatBuffer(trained);
     }
 
+    internal WorkerPool Pool => _pool;
+
     /// <summary>The model as it is now, adapters merged.</summary>
     public Parameters Weights { get; }
 

@@ -136,7 +136,7 @@ public sealed record TuningPlan
         }
     }
 
-    /// <summary>The first number in which another plan differs, in the plan's own words; null where none does.</summary>
+    /// <summary>The first number in which another plan differs, in its own words; null where none does.</summary>
     internal string? Difference(TuningPlan wanted)
     {
         if (this == wanted)

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Spectre.Console;
 using Wisp.Compute;
-using Wisp.Model;
 using Wisp.Train;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Conversations;
@@ -50,7 +49,7 @@ internal static class SftCommand
         var steps = options.Steps(parse, epochs => Sft.StepsOf(plan, text, epochs));
         if (steps is null)
             plan = TuningProgram.Measured(console, plan, options.Minutes(parse)!.Value,
-                trial => new Sft(trial, Copy(start.Weights), text, pool), cancel);
+                trial => new Sft(trial, TuningProgram.Copy(start.Weights), text, pool), cancel);
         else
             plan = plan with { Steps = steps.Value };
         var folder = TuningProgram.NewFolder(options.OutputFolder(parse));
@@ -65,15 +64,7 @@ internal static class SftCommand
         var path = Path.Combine(folder, DataName);
         var text = new SftText([.. ConversationReader.Read(path)], start.Tokenizer, plan.Context, plan.HeldOut,
             plan.Seed);
-        return text.Hash == plan.DataHash ? (folder, plan, start, text) : throw new UserException(
-            $"{path}: is not the data the run began with (hash {text.Hash[..12]}, expected {plan.DataHash[..12]}). " +
-            "Put the old one back.");
-    }
-
-    private static Parameters Copy(Parameters weights)
-    {
-        var copy = new Parameters(weights.Map);
-        weights.Values.CopyTo(copy.Values);
-        return copy;
+        return text.Hash == plan.DataHash ? (folder, plan, start, text)
+            : throw TuningProgram.OtherData(path, text.Hash, plan);
     }
 }

@@ -14,6 +14,8 @@ internal static class TrainCommand
             PretrainCommand.Create(),
             LessonsCommand.Create(),
             SftCommand.Create(),
+            PairCommand.CreateReward(),
+            PairCommand.CreateDpo(),
         };
         return command;
     }

@@ -50,9 +50,22 @@ internal static class TuningProgram
             $"{folder}: is a run of `wisp train {plan.Stage.ToString().ToLowerInvariant()}`. Resume it with that.");
     }
 
+    /// <summary>The fault of a folder whose data were changed behind a run's back.</summary>
+    public static UserException OtherData(string path, string hash, TuningPlan plan) => new(
+        $"{path}: is not the data the run began with (hash {hash[..12]}, expected {plan.DataHash[..12]}). " +
+        "Put the old one back.");
+
+    public static Parameters Copy(Parameters weights)
+    {
+        var copy = new Parameters(weights.Map);
+        weights.Values.CopyTo(copy.Values);
+        return copy;
+    }
+
     /// <summary>All records of all files; faulty ones are named and counted where that was asked for.</summary>
     public static List<T> Read<T>(
-        IAnsiConsole console, IReadOnlyList<string> files, bool skip, Func<string, Action<string>?, IEnumerable<T>> read)
+        IAnsiConsole console, IReadOnlyList<string> files, bool skip,
+        Func<string, Action<string>?, IEnumerable<T>> read)
     {
         var (all, faults) = (new List<T>(), 0);
         foreach (var file in files)
@@ -76,7 +89,6 @@ internal static class TuningProgram
         using var line = new ProgressLine(console, TimeProvider.System);
         line.Report("measuring the speed of a step", 0, 0);
         using var trial = create(plan with { Steps = 1000 });
-        trial.Begin();
         var time = TimeSpan.FromSeconds(Math.Clamp(minutes * 3, 1, 15));
         var clock = TimeProvider.System;
         var seconds = new List<double>();

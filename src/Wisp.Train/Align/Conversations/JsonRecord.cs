@@ -158,7 +158,8 @@ internal readonly record struct JsonRecord(JsonObject Fields, string Where)
                 }
 
                 items = JsonNode.Parse(
-                    Content(whole.GetBuffer().AsSpan(0, (int)whole.Length)), documentOptions: s_strict) as JsonArray ?? throw new InvalidDataException(
+                    Content(whole.GetBuffer().AsSpan(0, (int)whole.Length)), documentOptions: s_strict) as JsonArray
+                    ?? throw new InvalidDataException(
                         $"{path}: holds no list. A .json file is one array of objects; one object a line is .jsonl.");
             }
             catch (JsonException e)

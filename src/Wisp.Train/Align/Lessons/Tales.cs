@@ -10,7 +10,8 @@ internal static class Tales
 {
     private static readonly string[] s_heroes =
         ["fox", "mouse", "bear", "rabbit", "owl", "cat", "dog", "frog", "hen", "horse", "lion", "wolf", "king", "queen",
-            "boy", "girl", "giant", "miller", "sailor", "princess", "soldier", "old woman", "old man", "farmer", "crow"];
+            "boy", "girl", "giant", "miller", "sailor", "princess", "soldier", "old woman", "old man", "farmer",
+            "crow"];
 
     private static readonly string[] s_manners =
         ["little", "brave", "clever", "lazy", "kind", "proud", "lonely", "hungry", "poor", "merry", "quiet"];
@@ -36,8 +37,9 @@ internal static class Tales
             "a child", "a fisherman", "a squirrel"];
 
     private static readonly string[] s_words =
-        ["\"Do not be afraid,\" said {0}. \"I will show you the way.\"", "\"Come with me,\" said {0}, \"and all will be " +
-            "well.\"", "\"If you share your bread with me,\" said {0}, \"I will help you.\"",
+        ["\"Do not be afraid,\" said {0}. \"I will show you the way.\"", 
+            "\"Come with me,\" said {0}, \"and all will be well.\"",
+            "\"If you share your bread with me,\" said {0}, \"I will help you.\"",
             "\"Follow the stars,\" said {0}, \"and do not look back.\"",
             "\"Be patient,\" said {0}. \"Morning comes soon.\""];
 
@@ -67,12 +69,14 @@ internal static class Tales
             $"{Article($"{manner} {hero}")} {choose.Of(s_places)}. " +
             $"The {they} wished for one thing only: to {choose.Of(s_wishes)}. " +
             $"{choose.Of(s_days)} the {hero} set out. But {choose.Of(s_troubles)}, and the {they} did not know what " +
-            $"to do. Then {helper} came by. {string.Format(choose.Of(s_words), helper.Replace("an ", "the ").Replace("a ",
-                "the "))} " +
+            $"to do. Then {helper} came by. {string.Format(choose.Of(s_words), The(helper))} " +
             $"The {hero} {choose.Of("was glad and did so", "thanked and followed", "took heart again")}. " +
-            $"{choose.Of("Before long", "After a while", "When the sun rose")} the trouble was over. {choose.Of(s_ends)}";
+            $"{choose.Of("Before long", "After a while", "When the sun rose")} the trouble was over. " +
+            choose.Of(s_ends);
         return [new(Role.User, ask), new(Role.Assistant, story)];
     }
+
+    private static string The(string noun) => $"the {noun[(noun.IndexOf(' ') + 1)..]}";
 
     private static string Article(string noun) => ("aeiou".Contains(noun[0]) ? "an " : "a ") + noun;
 }
