@@ -147,7 +147,7 @@ public sealed class Dpo : ITuning
     {
     }
 
-    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary()
+    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(DecoderWeights written)
     {
         var figures = Evaluate();
         return (_text.CountOf(_text.Train), _text.CountOf(_text.HeldOut),

@@ -34,5 +34,6 @@ public interface ITuning : IDisposable
     void Describe(GgufWriter writer);
 
     /// <summary>What the report tells of the data and the result.</summary>
-    (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary();
+    /// <param name="written">The finished model as its file has it, quantised or not.</param>
+    (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(DecoderWeights written);
 }

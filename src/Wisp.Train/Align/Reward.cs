@@ -134,7 +134,7 @@ public sealed class Reward : ITuning
 
     public void Describe(GgufWriter writer) => writer.AddFloats(RewardModel.HeadKey, Tuner.Head.Span.ToArray());
 
-    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary()
+    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(DecoderWeights written)
     {
         var figures = Evaluate();
         return (_text.CountOf(_text.Train), _text.CountOf(_text.HeldOut),

@@ -104,14 +104,16 @@ public sealed class TuningRun : IDisposable
     /// <summary>The model's file and the report of a finished run.</summary>
     public RunReport Finish()
     {
-        var (training, heldOut, facts) = _tuning.Summary();
         var writer = ModelFile.Writer(_tuning.Tuner.Weights, _tokenizer, Plan.Type, Plan.Title)
             .AddString("tokenizer.chat_template", ChatFormat.Template)
             .AddString("wisp.tuning", Plan.ToJson());
         _tuning.Describe(writer);
         writer.Write(ModelPath);
+        using var written = ModelFile.Open(ModelPath);
+        var (training, heldOut, facts) = _tuning.Summary(written.Weights);
 
         var config = _tuning.Tuner.Weights.Map.Config;
+        var records = RunLog.Read(_folder);
         var report = new RunReport
         {
             Title = Plan.Title,
@@ -126,7 +128,8 @@ public sealed class TuningRun : IDisposable
                 new("model", config.Parameters, config.TrainingFlopPerToken, config.Parameters * sizeof(float)),
                 new("gradients and optimizer state", null, null, _tuning.Tuner.Bytes),
             ],
-            Records = RunLog.Read(_folder),
+            Records = records,
+            FinalBitsPerByte = records.Evals is [.., var last] ? last.BitsPerByte : null,
             FlopPerToken = config.TrainingFlopPerToken,
             FmaPeak = _habits.FmaPeak,
             WeightsBytes = new FileInfo(ModelPath).Length,

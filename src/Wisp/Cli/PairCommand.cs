@@ -55,7 +55,8 @@ internal static class PairCommand
         command.SetAction((parse, cancel) => Task.Run(
             () => Run(parse, options, TuningStage.Dpo, plan => plan with
             {
-                Beta = parse.GetValue(beta), Loss = Enum.Parse<PairLoss>(parse.GetValue(loss)!, ignoreCase: true),
+                Beta = parse.GetValue(beta),
+                Loss = Enum.Parse<PairLoss>(parse.GetValue(loss)!, ignoreCase: true),
             }, parse.GetValue(reference), cancel), cancel));
         return command;
     }

@@ -37,7 +37,7 @@ internal static class Tales
             "a child", "a fisherman", "a squirrel"];
 
     private static readonly string[] s_words =
-        ["\"Do not be afraid,\" said {0}. \"I will show you the way.\"", 
+        ["\"Do not be afraid,\" said {0}. \"I will show you the way.\"",
             "\"Come with me,\" said {0}, \"and all will be well.\"",
             "\"If you share your bread with me,\" said {0}, \"I will help you.\"",
             "\"Follow the stars,\" said {0}, \"and do not look back.\"",

@@ -16,7 +16,12 @@ public sealed class LoraTests : IDisposable
     private static ParameterMap Map(int rows, int columns) => new(
         TinyModel.Config(Architecture.Named("llama", "test")) with
         {
-            Width = columns, Layers = 1, Heads = 1, KvHeads = 1, HeadDim = rows, FeedForward = 32,
+            Width = columns,
+            Layers = 1,
+            Heads = 1,
+            KvHeads = 1,
+            HeadDim = rows,
+            FeedForward = 32,
         });
 
     [Fact]

@@ -43,7 +43,8 @@ public class ChatRendererTests
         },
         ["system and tools"] = new([new(Role.System, "Be brief."), User("?"), Assistant("!")]) { Tools = s_tools },
         ["calls with words"] = new([User("?"), Calling("Let me see.", "1+1", "\"2\"\n\\"), new(Role.Tool, "2\n"),
-            new(Role.Tool, ""), Assistant("Well.")]) { Tools = s_tools },
+            new(Role.Tool, ""), Assistant("Well.")])
+        { Tools = s_tools },
         ["thought"] = new([User("?"), Assistant("Yes.") with { Thought = " Is it?\nIt is. " }, User("So?"),
             Assistant("So.") with { Thought = "" }]),
         ["a thought before a call"] = new([User("?"), Calling("", "7*6") with { Thought = "Six times seven." }]),
