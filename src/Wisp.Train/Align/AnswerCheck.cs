@@ -55,7 +55,8 @@ public sealed record AnswerCheck(Proportion Ended, Proportion Called, Proportion
 
     internal IEnumerable<Setting> Facts(string how)
     {
-        yield return new($"answers that end, {how}", Ended.ToString());
+        if (Ended.Trials > 0)
+            yield return new($"answers that end, {how}", Ended.ToString());
         if (Called.Trials > 0)
         {
             yield return new($"calls well formed, {how}", Called.ToString());

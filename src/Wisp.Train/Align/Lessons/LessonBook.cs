@@ -29,8 +29,10 @@ public static class LessonBook
             turns.AddRange(choose.Below(100) switch
             {
                 < 45 when withTools => Sums.Lesson(choose),
-                < 60 => SmallTalk.Lesson(choose),
-                < 85 => Errands.Lesson(choose),
+                < 15 => Sums.Declined(choose),
+                < 57 => SmallTalk.Lesson(choose),
+                < 65 => SmallTalk.Declined(choose),
+                < 87 => Errands.Lesson(choose),
                 _ => Tales.Lesson(choose),
             });
         return new Conversation(turns) { Tools = withTools ? Sums.Tools() : null };

@@ -28,6 +28,10 @@ internal static class Sums
     private static readonly string[] s_answers =
         ["{0} = {1}.", "It is {1}.", "The answer is {1}.", "That is {1}.", "{0} is {1}."];
 
+    private static readonly string[] s_declined =
+        ["I have no calculator here, so I cannot work that out.", "I would need a calculator for that.",
+            "I cannot do sums without a calculator.", "Without a calculator I would only guess."];
+
     /// <summary>The function, as OpenAI describes one.</summary>
     public static JsonArray Tools() => JsonNode.Parse("""
         [{"type": "function", "function": {"name": "calculator", "description": "Works out an arithmetic expression.",
@@ -37,6 +41,10 @@ internal static class Sums
 
     public static IEnumerable<ConversationTurn> Lesson(Chooser choose) =>
         choose.Chance(0.45) ? Bare(choose) : Told(choose);
+
+    /// <summary>The same requests where there is no calculator: then there is no call either.</summary>
+    public static IEnumerable<ConversationTurn> Declined(Chooser choose) =>
+        [Lesson(choose).First(), new(Role.Assistant, choose.Of(s_declined))];
 
     // A sum in signs or in words.
     private static IEnumerable<ConversationTurn> Bare(Chooser choose)
@@ -71,7 +79,9 @@ internal static class Sums
         var each = choose.From(2, 40);
         var end = choose.Of(
             $"How many {what} does {who} have now?", $"How many {what} are there now?", $"How many {what} is that?");
-        return choose.Below(10) switch
+        var (eats, remain) = choose.Of(("eats", "remain"), ("sells", "remain"), ("drops", "are left"),
+            ("gives away", "are left"), ("uses", "are left"), ("loses", "does that leave"));
+        return choose.Below(16) switch
         {
             0 => Told($"{who} has {a} {what}. {other} gives {who} {b} more. {end}", $"{a} + {b}", a + b),
             1 => Told($"{who} has {a} {what} and gives {less} to {other}. How many {what} are left?",
@@ -90,6 +100,17 @@ internal static class Sums
                 $"{small} * {c} + {b}", (small * c) + b),
             8 => Told($"{who} shares {each * c} {what} fairly among {c} friends. How many does each friend get?",
                 $"{each * c} / {c}", each),
+            9 => Told($"{who} has {a} {what} and {eats} {less}. How many {remain}?", $"{a} - {less}", a - less),
+            10 => Told($"I have {a} {what} and {choose.Of("eat", "lose", "sell", "give away")} {less}. How many " +
+                $"{choose.Of("remain", "are left", "do I have now")}?", $"{a} - {less}", a - less),
+            11 => Told($"{small} {what} cost {small * each} dollars in all. " +
+                $"{choose.Of("What does one cost?", "How much does one cost?", "How much is one?")}",
+                $"{small * each} / {small}", each),
+            12 => Told($"{who} {choose.Of("walks", "rides", "drives", "runs")} {small} miles a day. " +
+                $"How many miles is that in {c} days?", $"{small} * {c}", small * c),
+            13 => Told($"A book has {each * c} pages. {who} reads {each} pages a day. How many days does it take?",
+                $"{each * c} / {each}", c),
+            14 => Told($"I had {a} {what}, and {who} gave me {b}. How many do I have?", $"{a} + {b}", a + b),
             _ => Told($"{who} is {small + c} years old and {other} is {small}. How many years older is {who}?",
                 $"{small + c} - {small}", c),
         };

@@ -11,7 +11,8 @@ internal static class Tales
     private static readonly string[] s_heroes =
         ["fox", "mouse", "bear", "rabbit", "owl", "cat", "dog", "frog", "hen", "horse", "lion", "wolf", "king", "queen",
             "boy", "girl", "giant", "miller", "sailor", "princess", "soldier", "old woman", "old man", "farmer",
-            "crow"];
+            "crow", "robot", "dragon", "fairy", "witch", "knight", "duck", "pig", "snail", "goat", "shepherd", "turtle",
+            "spider", "tree", "cloud", "star", "teacher", "doctor", "bee", "prince", "goose", "elephant", "ghost"];
 
     private static readonly string[] s_manners =
         ["little", "brave", "clever", "lazy", "kind", "proud", "lonely", "hungry", "poor", "merry", "quiet"];
