@@ -147,9 +147,10 @@ public sealed class Dpo : ITuning
     {
     }
 
-    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(DecoderWeights written)
+    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(
+        DecoderWeights written, CancellationToken cancel)
     {
-        var figures = Evaluate();
+        var figures = Evaluate(cancel);
         return (_text.CountOf(_text.Train), _text.CountOf(_text.HeldOut),
             [
                 .. _text.Facts,

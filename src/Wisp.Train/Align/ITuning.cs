@@ -35,5 +35,6 @@ public interface ITuning : IDisposable
 
     /// <summary>What the report tells of the data and the result.</summary>
     /// <param name="written">The finished model as its file has it, quantised or not.</param>
-    (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(DecoderWeights written);
+    (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(
+        DecoderWeights written, CancellationToken cancel);
 }

@@ -134,9 +134,10 @@ public sealed class Reward : ITuning
 
     public void Describe(GgufWriter writer) => writer.AddFloats(RewardModel.HeadKey, Tuner.Head.Span.ToArray());
 
-    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(DecoderWeights written)
+    public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(
+        DecoderWeights written, CancellationToken cancel)
     {
-        var figures = Evaluate();
+        var figures = Evaluate(cancel);
         return (_text.CountOf(_text.Train), _text.CountOf(_text.HeldOut),
             [
                 .. _text.Facts,

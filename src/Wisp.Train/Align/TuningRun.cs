@@ -102,15 +102,17 @@ public sealed class TuningRun : IDisposable
     }
 
     /// <summary>The model's file and the report of a finished run.</summary>
-    public RunReport Finish()
+    public RunReport Finish(Action<string, long, long> progress, CancellationToken cancel)
     {
+        progress("writing the model", 0, 0);
         var writer = ModelFile.Writer(_tuning.Tuner.Weights, _tokenizer, Plan.Type, Plan.Title)
             .AddString("tokenizer.chat_template", ChatFormat.Template)
             .AddString("wisp.tuning", Plan.ToJson());
         _tuning.Describe(writer);
         writer.Write(ModelPath);
+        progress("measuring the finished model", 0, 0);
         using var written = ModelFile.Open(ModelPath);
-        var (training, heldOut, facts) = _tuning.Summary(written.Weights);
+        var (training, heldOut, facts) = _tuning.Summary(written.Weights, cancel);
 
         var config = _tuning.Tuner.Weights.Map.Config;
         var records = RunLog.Read(_folder);

@@ -149,7 +149,9 @@ internal static class TuningProgram
             throw new OperationCanceledException(cancel);
         }
 
-        var report = run.Finish();
+        RunReport report;
+        using (var line = new ProgressLine(console, TimeProvider.System))
+            report = run.Finish(line.Report, cancel);
         foreach (var fact in report.Configuration.Skip(tuning.Plan.Describe(config).Count))
             Show(fact.Name, fact.Value);
         write.WriteLine($"model:  {run.ModelPath} ({Human.Bytes(report.WeightsBytes)})");

@@ -200,7 +200,7 @@ public sealed class PairTests : IDisposable
             }, stop.Token);
         Assert.Equal(stopAt == int.MaxValue, finished);
         if (finished)
-            run.Finish();
+            run.Finish((_, _, _) => { }, CancellationToken.None);
     }
 
     [Theory]

@@ -234,7 +234,7 @@ public sealed class SftTests : IDisposable
     {
         using var run = Open(folder, plan);
         Assert.True(run.Run(_ => { }, CancellationToken.None));
-        run.Finish();
+        run.Finish((_, _, _) => { }, CancellationToken.None);
     }
 
     private void Interrupt(string folder, TuningPlan plan, int step)
