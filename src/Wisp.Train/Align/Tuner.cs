@@ -57,9 +57,6 @@ public sealed class Tuner : IDisposable
 
     public FloatBuffer HeadGradient { get; }
 
-    /// <summary>Numbers that are trained, the head not counted.</summary>
-    public int TrainedParameters => _lora?.Values.Length ?? (int)Weights.Map.Config.Parameters;
-
     /// <summary>Bytes of gradients and optimizer state.</summary>
     public long Bytes => ((long)Gradients.Map.Length * sizeof(float)) + _first.Bytes + _second.Bytes;
 

@@ -5,6 +5,7 @@ using Wisp.Model;
 using Wisp.Train;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Conversations;
+using Wisp.Train.Align.Pairs;
 
 namespace Wisp.Cli;
 

@@ -1,6 +1,6 @@
 using Wisp.Train.Data;
 
-namespace Wisp.Train.Align;
+namespace Wisp.Train.Align.Pairs;
 
 /// <summary>
 /// The pairs of each step as a pure function of (seed, step): every pair once an epoch, in a new random order, and laid

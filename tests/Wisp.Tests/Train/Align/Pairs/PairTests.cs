@@ -6,9 +6,10 @@ using Wisp.Tests.Model;
 using Wisp.Tests.Train.Data;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Conversations;
+using Wisp.Train.Align.Pairs;
 using Wisp.Train.Report;
 
-namespace Wisp.Tests.Train.Align;
+namespace Wisp.Tests.Train.Align.Pairs;
 
 public sealed class PairTests : IDisposable
 {

@@ -6,7 +6,7 @@ using Wisp.Train.Align.Conversations;
 using Wisp.Train.Data;
 using Wisp.Train.Report;
 
-namespace Wisp.Train.Align;
+namespace Wisp.Train.Align.Pairs;
 
 /// <summary>
 /// Pairs ready to learn from: rendered, shortened to the context, and some held out. Of a conversation that is too long

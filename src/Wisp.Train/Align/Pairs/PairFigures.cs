@@ -1,6 +1,6 @@
 using Wisp.Train.Align.Losses;
 
-namespace Wisp.Train.Align;
+namespace Wisp.Train.Align.Pairs;
 
 /// <summary>How well margins (chosen less rejected) tell which answer was liked better.</summary>
 public sealed record PairFigures(double Loss, Proportion Accuracy, double MeanMargin, double CalibrationError)

@@ -3,7 +3,7 @@ using Wisp.Model;
 using Wisp.Train.Align.Losses;
 using Wisp.Train.Report;
 
-namespace Wisp.Train.Align;
+namespace Wisp.Train.Align.Pairs;
 
 /// <summary>
 /// Direct preference optimisation: the policy itself learns from pairs, held near a reference whose log-probabilities

@@ -3,7 +3,7 @@ using Wisp.Model;
 using Wisp.Train.Align.Losses;
 using Wisp.Train.Report;
 
-namespace Wisp.Train.Align;
+namespace Wisp.Train.Align.Pairs;
 
 /// <summary>
 /// A reward model: the score of an answer is w·x, x being the normed last residual stream at the token that ends the

@@ -2,7 +2,7 @@ using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Train.Align.Conversations;
 
-namespace Wisp.Train.Align;
+namespace Wisp.Train.Align.Pairs;
 
 /// <summary>
 /// Scores answers with a model by <c>wisp train reward</c>. The head is metadata of the file and no tensor of it, so
