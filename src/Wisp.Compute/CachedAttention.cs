@@ -135,7 +135,8 @@ public static unsafe class CachedAttention
             {
                 Y = py, Q = pq, Runs = pRuns, H = H, K = K, RowsPerTask = rowsPerTask, Queries = queries,
                 Window = rule.Window <= 0 ? int.MaxValue : rule.Window, Scale = rule.Scale, Softcap = rule.Softcap,
-                BothWays = rule.BothWays, Layout = layout, Addresses = Addresses(store, layer, blocks, scratch), Shares = shares,
+                BothWays = rule.BothWays, Layout = layout, Shares = shares,
+                Addresses = Addresses(store, layer, blocks, scratch),
                 Mass = mass.IsEmpty ? null : scratch + (2 * blocks.Length),
             };
             job.Scratch = pool.WorkerScratch(TaskMemory.Floats(job));

@@ -86,7 +86,8 @@ public sealed record DecoderWeights
     internal IEnumerable<Projection> Projections => Blocks.SelectMany(IEnumerable<Projection> (block) =>
     [
         block.Q, block.K, block.V, block.O,
-        .. block.Ffn.SelectMany(IEnumerable<Projection> (f) => f.Gate is null ? [f.Up, f.Down] : [f.Gate, f.Up, f.Down]),
+        .. block.Ffn.SelectMany(IEnumerable<Projection> (f) =>
+            f.Gate is null ? [f.Up, f.Down] : [f.Gate, f.Up, f.Down]),
     ]).Append(Head);
 
     /// <summary>Views of the weights that training steps: what it changes is seen here at once.</summary>

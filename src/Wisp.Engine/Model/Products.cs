@@ -28,7 +28,8 @@ internal sealed class Products(WorkerPool pool) : IDisposable
     }
 
     /// <summary>Two products of x, their rows the same stride apart.</summary>
-    public void Multiply(ReadOnlySpan<float> x, Span<float> y0, Projection w0, Span<float> y1, Projection w1, int stride)
+    public void Multiply(
+        ReadOnlySpan<float> x, Span<float> y0, Projection w0, Span<float> y1, Projection w1, int stride)
     {
         if (w0.Packed is not { } p0 || w1.Packed is not { } p1)
         {

@@ -77,7 +77,7 @@ public sealed class EmbedCommandTests : IDisposable
     {
         Fails("Give at least one text", "embed", "-m", _model);
         Fails("holds no text", "embed", "-m", _model, "--file", _folder.Put("empty.txt", "\n \n"u8));
-        Fails("there is no such file", "embed", "-m", _model, "--file", _folder["nothing"]);
+        Fails("no such file", "embed", "-m", _model, "--file", _folder["nothing"]);
         Fails("82 tokens; the model reads 70", "embed", "-m", _model, string.Join(' ', Enumerable.Repeat("a", 80)));
         Fails("not among: mean, cls, last", "embed", "-m", _model, "--pooling", "max", "a");
         Fails("is a reranker", "embed", "-m", _ranker, "a");

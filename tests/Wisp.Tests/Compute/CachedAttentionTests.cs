@@ -112,7 +112,8 @@ public sealed class CachedAttentionTests : IDisposable
             keys.Add(Sample.Normal((past + count) * K * D, 10 + row));
             values.Add(Sample.Normal((past + count) * K * D, 20 + row));
             if (past > 0)
-                CachedAttention.Store(_pool, store, 1, keys[^1].AsSpan(0, past * K * D), values[^1].AsSpan(0, past * K * D),
+                CachedAttention.Store(
+                    _pool, store, 1, keys[^1].AsSpan(0, past * K * D), values[^1].AsSpan(0, past * K * D),
                     [new AttentionRun(0, past, 0, 0)], [.. blocks.Skip(first)]);
             runs.Add(new AttentionRun(row, count, past, first));
             row += count;
