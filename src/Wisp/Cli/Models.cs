@@ -38,7 +38,8 @@ internal static class Models
         if (model.Tokenizer is not null)
             return model;
         model.Dispose();
-        throw new UserException($"{model.Path}: holds no tokenizer, so it reads and writes token ids only: wisp run --ids 1,2,3");
+        throw new UserException(
+            $"{model.Path}: holds no tokenizer, so it reads and writes token ids only: wisp run --ids 1,2,3");
     }
 
     /// <summary>The file of a model; null means the default model.</summary>

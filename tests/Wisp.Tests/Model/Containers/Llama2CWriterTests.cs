@@ -132,7 +132,9 @@ public sealed class Llama2CWriterTests : IDisposable
     {
         var config = TinyModel.Config(Architecture.Llama) with
         {
-            Vocabulary = tokens.Length, RopeTheta = ropeTheta, NormEpsilon = epsilon,
+            Vocabulary = tokens.Length,
+            RopeTheta = ropeTheta,
+            NormEpsilon = epsilon,
         };
         config = config with { HeadDim = config.Width / config.Heads };
         using var weights = TinyModel.Weights(config);
