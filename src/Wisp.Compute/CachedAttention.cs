@@ -14,11 +14,14 @@ public readonly record struct AttentionRun(int Row, int Rows, int Past, int Firs
 /// <param name="Window">Positions a row sees, its own among them; 0 means all.</param>
 /// <param name="Scale">Factor on the scores q·k.</param>
 /// <param name="Softcap">c in c·tanh(score/c), Gemma 2's bound on scores (arXiv:2408.00118); 0 means none.</param>
-public readonly record struct AttentionRule(int H, int Window, float Scale, float Softcap);
+/// <param name="BothWays">Whether a row sees the rows after it too, to the end of its run: an encoder's rule, which
+/// has no window.</param>
+public readonly record struct AttentionRule(int H, int Window, float Scale, float Softcap, bool BothWays = false);
 
 /// <summary>
-/// Causal attention of new rows over keys and values in a <see cref="KvStore"/>, for any number of sequences at once:
-/// softmax(scale·q·kᵀ)·v, Vaswani et al. 2017, eq. 1, with query heads sharing kv heads (Ainslie et al. 2023).
+/// Attention of new rows over keys and values in a <see cref="KvStore"/>, for any number of sequences at once, causal
+/// unless the rule says otherwise: softmax(scale·q·kᵀ)·v, Vaswani et al. 2017, eq. 1, with query heads sharing kv heads
+/// (Ainslie et al. 2023).
 /// </summary>
 /// <remarks>
 /// Shapes: q and y are (N, H, D), k and v are (N, K, D). Keys are taken 64 at a time, and what was mixed so far is
@@ -108,6 +111,8 @@ public static unsafe class CachedAttention
         int H = rule.H, K = store.KvHeads, D = store.HeadDim;
         if (H < 1 || H % K != 0)
             throw new ArgumentException($"{H} query heads cannot share {K} kv heads evenly.");
+        if (rule.BothWays && rule.Window > 0)
+            throw new ArgumentException($"A window of {rule.Window} looks back; attention both ways has none.");
         if (!mass.IsEmpty && mass.Length != blocks.Length)
             throw new ArgumentException($"{mass.Length} masses for {blocks.Length} blocks.");
         Check(store, y.Length, q.Length, runs, blocks, H * D);
@@ -130,7 +135,7 @@ public static unsafe class CachedAttention
             {
                 Y = py, Q = pq, Runs = pRuns, H = H, K = K, RowsPerTask = rowsPerTask, Queries = queries,
                 Window = rule.Window <= 0 ? int.MaxValue : rule.Window, Scale = rule.Scale, Softcap = rule.Softcap,
-                Layout = layout, Addresses = Addresses(store, layer, blocks, scratch), Shares = shares,
+                BothWays = rule.BothWays, Layout = layout, Addresses = Addresses(store, layer, blocks, scratch), Shares = shares,
                 Mass = mass.IsEmpty ? null : scratch + (2 * blocks.Length),
             };
             job.Scratch = pool.WorkerScratch(TaskMemory.Floats(job));
@@ -180,6 +185,7 @@ public static unsafe class CachedAttention
         public KvLayout Layout;
         public int H, K, Window, RowsPerTask, Queries, Shares;
         public float Scale, Softcap;
+        public bool BothWays;
     }
 
     // What a task keeps: for each query what is mixed so far, the largest score and the sum of e^(score − largest);
@@ -226,7 +232,7 @@ public static unsafe class CachedAttention
 
         var keys = stackalloc float*[AttentionTile.Blocks];
         var values = stackalloc float*[AttentionTile.Blocks];
-        int first = Math.Max(0, run->Past + from - job.Window + 1), last = run->Past + end - 1;
+        int first = Math.Max(0, run->Past + from - job.Window + 1), last = LastSeen(job, *run, end - 1);
         for (var chunk = first / Keys; chunk <= last / Keys; chunk++)
         {
             for (var b = 0; b < AttentionTile.Blocks; b++)
@@ -248,6 +254,10 @@ public static unsafe class CachedAttention
             Share(job, memory, queries, share);
     }
 
+    // The last position that a row sees.
+    private static int LastSeen(in Job job, in AttentionRun run, int row) =>
+        run.Past + (job.BothWays ? run.Rows - 1 : row);
+
     // Query number i of a task is head i mod group of row i / group.
     private static void Tile(
         in Job job, in AttentionRun run, in TaskMemory memory, float** keys, float** values, int head, int from,
@@ -266,7 +276,7 @@ public static unsafe class CachedAttention
 
         // Positions that the first query sees at least, and the last at most, counted from the chunk.
         var first = Math.Max(0, run.Past + from + (at / group) - job.Window + 1) - start;
-        var last = run.Past + from + ((at + count - 1) / group) - start;
+        var last = LastSeen(job, run, from + ((at + count - 1) / group)) - start;
         if (last < 0 || first >= Keys)
             return;
         if (count == 1)
@@ -277,7 +287,8 @@ public static unsafe class CachedAttention
         {
             var position = run.Past + from + ((at + i) / group);
             Weigh(job, memory, at + i, memory.Scores + (i * Keys), chunk,
-                Math.Max(0, position - job.Window + 1) - start, position - start);
+                Math.Max(0, position - job.Window + 1) - start,
+                LastSeen(job, run, from + ((at + i) / group)) - start);
         }
 
         first = Math.Max(first, 0);

@@ -79,11 +79,17 @@ public sealed class Decoder : IDisposable
     /// <summary>
     /// Takes the tokens of all runs, one run after the other, through all layers; their keys and values are stored.
     /// </summary>
+    /// <param name="mass">
+    /// Where it is not empty, it receives for every block of the runs, one run's after the other's, how much attention
+    /// was paid to it: the probabilities on its keys, summed over rows, heads and layers. The logits are the same.
+    /// </param>
     /// <exception cref="ArgumentException">Tokens outside the vocabulary, too many rows, or beyond the
     /// context.</exception>
-    public void Forward(ReadOnlySpan<int> tokens, ReadOnlySpan<DecoderRun> runs, KvStore store)
+    public void Forward(
+        ReadOnlySpan<int> tokens, ReadOnlySpan<DecoderRun> runs, KvStore store, Span<float> mass = default)
     {
         Place(tokens, runs);
+        mass.Clear();
         Times?.Start();
         var x = _x.Slice(0, _rows * _config.Width);
         Embed(x, tokens);
@@ -91,7 +97,7 @@ public sealed class Decoder : IDisposable
         _localAngles?.Set(_positions.AsSpan(0, _rows));
         Times?.Lap(DecoderOperation.Embedding);
         for (var l = 0; l < _config.Layers; l++)
-            Layer(x, _weights.Blocks[l], store, l);
+            Layer(x, _weights.Blocks[l], store, l, mass);
     }
 
     /// <summary>The logits, (V), that follow one row of the last pass.</summary>
@@ -120,6 +126,15 @@ public sealed class Decoder : IDisposable
         Head(logits, gathered);
     }
 
+    /// <summary>Consecutive rows of the last pass after the last norm, (rows, C): what the head reads.</summary>
+    public void Normed(Span<float> y, int row, int rows)
+    {
+        CheckRow(row);
+        CheckRow(row + rows - 1);
+        var C = _config.Width;
+        Apply(y[..(rows * C)], _x.Slice(row * C, rows * C), _weights.OutputNorm, C);
+    }
+
     private void CheckRow(int row) =>
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)_rows, nameof(row));
 
@@ -134,10 +149,10 @@ public sealed class Decoder : IDisposable
         Times?.Lap(DecoderOperation.Head);
     }
 
-    private void Layer(Span<float> x, BlockWeights w, KvStore store, int l)
+    private void Layer(Span<float> x, BlockWeights w, KvStore store, int l, Span<float> mass)
     {
         var input = w.AttnNorm is null ? x : Apply(_normed.Slice(0, x.Length), x, w.AttnNorm, _config.Width);
-        var attended = Attend(input, w, store, l);
+        var attended = Attend(input, w, store, l, mass);
         if (w.Parallel)
         {
             VectorOps.Add(_pool, x, attended);
@@ -159,7 +174,7 @@ public sealed class Decoder : IDisposable
         Times?.Lap(DecoderOperation.Add);
     }
 
-    private Span<float> Attend(ReadOnlySpan<float> input, BlockWeights w, KvStore store, int l)
+    private Span<float> Attend(ReadOnlySpan<float> input, BlockWeights w, KvStore store, int l, Span<float> mass)
     {
         int H = _config.Heads, K = _config.KvHeads, D = _config.HeadDim;
         Span<float> q = _q.Slice(0, _rows * H * D), k = _k.Slice(0, _rows * K * D), v = _v.Slice(0, _rows * K * D),
@@ -184,7 +199,8 @@ public sealed class Decoder : IDisposable
         ReadOnlySpan<int> blocks = _blocks.AsSpan(0, _blockCount);
         CachedAttention.Store(_pool, store, l, k, v, runs, blocks);
         CachedAttention.Forward(_pool, mixed, q, store, l, runs, blocks,
-            new AttentionRule(H, _config.WindowOf(l), _config.AttentionScale, _config.AttentionSoftcap));
+            new AttentionRule(H, _config.WindowOf(l), _config.AttentionScale, _config.AttentionSoftcap),
+            mass);
         Times?.Lap(DecoderOperation.Attention);
         _products.Multiply(added, mixed, w.O);
         Times?.Lap(DecoderOperation.Output);

@@ -46,17 +46,24 @@ public sealed partial class Transformer
         var back = _back ?? throw new InvalidOperationException("This transformer was made without a backward pass.");
         Forward(weights, batch);
 
+        var dFinal = back.Begin().Take(batch.Rows * _config.Width);
+        var loss = Head(weights, gradients, batch, scale, dFinal);
+        Blocks(weights, gradients, batch);
+        return loss;
+    }
+
+    // From the gradient of the normed stream, which stands first in the scratch, to those of all weights below.
+    private void Blocks(Parameters weights, Parameters gradients, in TokenBatch batch)
+    {
         int n = batch.Rows, C = _config.Width;
-        var cut = back.Begin();
-        Span<float> dx = cut.Take(n * C), dNormed = cut.Take(n * C);
-        var loss = Head(weights, gradients, batch, scale, dNormed);
+        var cut = _back!.Begin();
+        Span<float> dNormed = cut.Take(n * C), dx = cut.Take(n * C);
         RmsNorm.Backward(
             _pool, dx, gradients.Of(_map.OutputNorm), dNormed, _acts.X(_config.Layers, n * C),
             weights.Of(_map.OutputNorm), _finalScale.Slice(0, n), C, accumulate: false);
         for (var l = _config.Layers - 1; l >= 0; l--)
             LayerBackward(weights, gradients, batch, l, dx, dNormed, cut);
         Embedding.Backward(_pool, gradients.Of(_map.Embedding), dx, batch.Tokens, C);
-        return loss;
     }
 
     // Loss, dFinal = ∂/∂(normed stream), and the head's gradient, LossRows rows of logits at a time.

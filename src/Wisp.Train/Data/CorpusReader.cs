@@ -33,7 +33,7 @@ public sealed class CorpusReader(CorpusOptions options, Tally skipped)
             yield return document;
     }
 
-    private static NamedStream Open(string path, string compression)
+    internal static NamedStream Open(string path, string compression)
     {
         FileStream file;
         try

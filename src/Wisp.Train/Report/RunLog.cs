@@ -11,6 +11,7 @@ namespace Wisp.Train.Report;
 [JsonDerivedType(typeof(StepRecord), "step")]
 [JsonDerivedType(typeof(EvalRecord), "eval")]
 [JsonDerivedType(typeof(SampleRecord), "sample")]
+[JsonDerivedType(typeof(FigureRecord), "figure")]
 public abstract record LogRecord(int Step);
 
 /// <param name="Loss">Mean training loss of the step, nats a token.</param>
@@ -28,6 +29,9 @@ public sealed record StepRecord(
 public sealed record EvalRecord(int Step, double LossNats, double BitsPerByte) : LogRecord(Step);
 
 public sealed record SampleRecord(int Step, string Prompt, string Text) : LogRecord(Step);
+
+/// <summary>A figure that only some runs have, such as the accuracy on held-out pairs.</summary>
+public sealed record FigureRecord(int Step, string Name, double Value) : LogRecord(Step);
 
 /// <summary>All that a log holds, in the order of its steps.</summary>
 public sealed record RunRecords(
@@ -116,7 +120,7 @@ public sealed class RunLog : IDisposable
     }
 
     private static (string Kind, string? Prompt) Key(LogRecord record) =>
-        (record.GetType().Name, (record as SampleRecord)?.Prompt);
+        (record.GetType().Name, (record as SampleRecord)?.Prompt ?? (record as FigureRecord)?.Name);
 
     private static List<LogRecord> ReadLines(string path)
     {

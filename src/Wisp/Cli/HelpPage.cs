@@ -20,8 +20,7 @@ internal static class HelpPage
         foreach (var line in Entry.Wrap(about, console.Profile.Width))
             console.WriteLine(line);
         console.WriteLine();
-        console.Write(new Text("Usage: ", Heading));
-        console.Write(new Text(Usage(command)));
+        console.Write(new Paragraph("Usage: ", Heading).Append(Usage(command))); // one text, so that it wraps as one
         console.WriteLine();
 
         var commands = command.Subcommands.Where(c => !c.Hidden).ToList();

@@ -12,6 +12,10 @@ internal static class TrainCommand
         {
             TrainTokenizerCommand.Create(),
             PretrainCommand.Create(),
+            LessonsCommand.Create(),
+            SftCommand.Create(),
+            PairCommand.CreateReward(),
+            PairCommand.CreateDpo(),
         };
         return command;
     }

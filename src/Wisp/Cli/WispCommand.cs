@@ -21,6 +21,8 @@ internal static class WispCommand
             RenderCommand.Create(),
             LogitsCommand.Create(),
             PerplexityCommand.Create(),
+            EmbedCommand.Create(),
+            RerankCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
             DoctorCommand.Create(),

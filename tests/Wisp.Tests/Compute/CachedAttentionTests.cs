@@ -153,6 +153,36 @@ public sealed class CachedAttentionTests : IDisposable
             }
     }
 
+    [Theory]
+    [InlineData(1, 1, 7), InlineData(4, 2, 16), InlineData(3, 3, 65)]
+    public void Both_ways_a_query_sees_the_whole_run_and_nothing_else(int H, int K, int D)
+    {
+        int[] counts = [1, 16, 37, 5];
+        var rows = counts.Sum();
+        using var store = new KvStore(8, layers: 1, K, D);
+        float[] k = Sample.Normal(rows * K * D, 1), v = Sample.Normal(rows * K * D, 2),
+            q = Sample.Normal(rows * H * D, 3), y = new float[rows * H * D];
+        var runs = new AttentionRun[counts.Length];
+        for (int i = 0, row = 0, block = 0; i < runs.Length; row += counts[i], block += (counts[i] + 15) / 16, i++)
+            runs[i] = new AttentionRun(row, counts[i], 0, block);
+        int[] blocks = [7, 1, 4, 0, 6, 2];
+        var rule = new AttentionRule(H, 0, 1 / MathF.Sqrt(D), 0, BothWays: true);
+        CachedAttention.Store(_pool, store, 0, k, v, runs, blocks);
+        CachedAttention.Forward(_pool, y, q, store, 0, runs, blocks, rule);
+        foreach (var run in runs)
+            for (var i = run.Row; i < run.Row + run.Rows; i++)
+                for (var h = 0; h < H; h++)
+                {
+                    int from = run.Row * K * D, end = from + (run.Rows * K * D), at = ((i * H) + h) * D;
+                    var expected = Naive(q.AsSpan(at, D), k[from..end], v[from..end], run.Rows - 1, h / (H / K), K, D,
+                        window: 0, rule.Scale, softcap: 0);
+                    Check.Close(expected, y.AsSpan(at, D), Tolerance, $"row {i} head {h}");
+                }
+
+        Assert.Throws<ArgumentException>(() => CachedAttention.Forward(
+            _pool, y, q, store, 0, runs, blocks, rule with { Window = 4 }));
+    }
+
     [Fact]
     public void A_copied_block_holds_the_same_tokens()
     {

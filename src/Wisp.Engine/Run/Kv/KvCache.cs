@@ -52,6 +52,16 @@ public sealed class KvCache : IDisposable
 
     public KvStore Store { get; }
 
+    /// <summary>What the weights are called, so that an image does not come back to others; free text.</summary>
+    public string Weights { get; init; } = "";
+
+    /// <summary>What the numbers in the blocks belong to.</summary>
+    internal string Owner =>
+        $"{Config.Architecture.Name} {Weights} ({Config.Layers} layers, {Config.KvHeads} heads of " +
+        $"{Config.HeadDim}, {Store.Type})";
+
+    internal int BlockBytes => Store.Bytes(0).Length;
+
     public KvUse Use => new(_blocks.Length - _free.Count - _idle.Count, _idle.Count, _free.Count);
 
     /// <summary>Blocks that can be had without taking any from a sequence.</summary>

@@ -10,6 +10,7 @@ public sealed class KvSequence : IDisposable
     private readonly long _domain;
     private KvBlock? _last; // the root of the domain while the sequence is empty; null once it is disposed
     private int[] _table = []; // the store's blocks, of which the first _known are written
+    private float[] _attention = [];
     private int _known;
     private int _offered; // blocks from the first on that were offered to the cache
     private bool _pending; // whether appended tokens wait for the decoder
@@ -19,6 +20,8 @@ public sealed class KvSequence : IDisposable
         (_cache, _last, _domain) = (cache, last, domain);
         cache.Hold(last);
     }
+
+    internal KvCache Cache => _cache;
 
     /// <summary>Tokens held, those included that wait to be computed.</summary>
     public int Length { get; private set; }
@@ -53,6 +56,28 @@ public sealed class KvSequence : IDisposable
         }
 
         return tokens;
+    }
+
+    /// <summary>Adds what a pass of the decoder paid to each block, first to last.</summary>
+    /// <remarks>A decoder takes about a hundredth longer for a token where it is asked (LAB).</remarks>
+    public void Attended(ReadOnlySpan<float> mass)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(mass.Length, Last.Depth);
+        if (_attention.Length < mass.Length)
+            Array.Resize(ref _attention, Math.Max(mass.Length, 2 * _attention.Length));
+        for (var i = 0; i < mass.Length; i++)
+            _attention[i] += mass[i];
+    }
+
+    /// <summary>
+    /// How much attention each block was paid since the last call: the accessed bit of this memory, as a number.
+    /// </summary>
+    public float[] TakeAttention()
+    {
+        var taken = new float[Last.Depth];
+        _attention.AsSpan(0, Math.Min(_attention.Length, taken.Length)).CopyTo(taken);
+        Array.Clear(_attention);
+        return taken;
     }
 
     /// <summary>A second sequence that holds the same tokens in the same memory.</summary>
@@ -161,6 +186,8 @@ public sealed class KvSequence : IDisposable
             at = at.Parent!;
         if (!ReferenceEquals(at, Last))
             Move(at);
+        if (at.Depth < _attention.Length)
+            Array.Clear(_attention, at.Depth, _attention.Length - at.Depth);
         Length = length;
         Reused = Math.Min(Reused, length);
         _offered = Math.Min(_offered, length / KvBlock.Size);

@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using System.Text;
+using Wisp.Compute;
+using Wisp.Model;
+using Wisp.Tests.Model;
+using Wisp.Tests.Train.Data;
+using Wisp.Train.Align.Conversations;
+using Wisp.Train.Report;
+
+namespace Wisp.Tests.Cli;
+
+/// <summary>The commands that tune a model, as programs of their own.</summary>
+public sealed class TuningCommandTests : IDisposable
+{
+    private const int Steps = 60;
+
+    private readonly TempFolder _folder = new();
+
+    public TuningCommandTests()
+    {
+        var config = TinyModel.Config(Architecture.Qwen3, tied: true);
+        using var weights = TinyModel.Weights(config);
+        ModelFile.Writer(weights, TinyModel.Tokenizer(), DType.F32, "tiny").Write(_folder["tiny.gguf"]);
+        ConversationFile.Write(_folder["talk.jsonl"], Enumerable.Range(0, 50).Select(i => new Conversation(
+            [new(Role.User, $"{i}?"), new(Role.Assistant, $"{i}, {i * 7 % 13}!")])));
+        ConversationFile.Write(_folder["pairs.jsonl"], Enumerable.Range(0, 50).Select(i => new PreferencePair(
+            new([new(Role.User, $"{i}?"), new(Role.Assistant, $"{i} yes")]),
+            new([new(Role.User, $"{i}?"), new(Role.Assistant, $"{i} no")]))));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private Process Start(params string[] arguments) => Process.Start(new ProcessStartInfo(
+        "dotnet", [Path.Combine(AppContext.BaseDirectory, "wisp.dll"), "train", .. arguments])
+    {
+        RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.Path,
+    })!;
+
+    private (int Code, string Output, string Error) Run(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, error.Result);
+    }
+
+    private static string[] Arguments(string stage, string data, string folder) =>
+        [stage, "-m", "tiny.gguf", "--data", data, "--out", folder, "--steps", $"{Steps}", "--rows", "4", "--evals",
+            "2", "--threads", "1", "--save-minutes", "0", "--title", "tiny"];
+
+    [Theory, Trait("cost", "medium")]
+    [InlineData("sft", "talk.jsonl")]
+    [InlineData("reward", "pairs.jsonl")]
+    [InlineData("dpo", "pairs.jsonl")]
+    public void A_killed_run_ends_with_the_bytes_of_one_that_was_not(string stage, string data)
+    {
+        var (code, output, error) = Run(Arguments(stage, data, "whole"));
+        Assert.True(code == 0, output + error);
+
+        // Killed in the middle of the steps, with the data gone; what the folder holds has to do.
+        using (var process = Start(Arguments(stage, data, "killed")))
+        {
+            process.OutputDataReceived += (_, _) => { };
+            process.BeginOutputReadLine();
+            var log = _folder[$"killed/{RunLog.FileName}"];
+            while (!process.HasExited && (!File.Exists(log) || Logged(log) < Steps / 3))
+                Thread.Sleep(1);
+            process.Kill(); // SIGKILL
+            process.WaitForExit();
+        }
+
+        File.Delete(_folder[data]);
+        File.Delete(_folder["tiny.gguf"]);
+        (code, output, error) = Run(stage, "--resume", "killed", "--threads", "2");
+        Assert.True(code == 0, output + error);
+        Assert.Contains("resumed at", output);
+        Assert.Equal(File.ReadAllBytes(_folder["whole/model.gguf"]), File.ReadAllBytes(_folder["killed/model.gguf"]));
+        Assert.Equal(Enumerable.Range(1, Steps), RunLog.Read(_folder["killed"]).Steps.Select(step => step.Step));
+    }
+
+    private static int Logged(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var reader = new StreamReader(file);
+        return reader.ReadToEnd().Split("\"kind\":\"step\"").Length - 1;
+    }
+
+    [Fact, Trait("cost", "medium")]
+    public void What_cannot_work_is_refused_before_any_training_starts()
+    {
+        // The same bytes as tokens, in another order: ids that fit the model and mean something else.
+        var bytes = new ByteStrings();
+        for (var value = 255; value >= 0; value--)
+            bytes.FindOrAdd([(byte)value], out _);
+        using (var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3, tied: true)))
+            ModelFile.Writer(weights, Tokenizer.FromMerges("llama-bpe", bytes, []), DType.F32, "other")
+                .Write(_folder["other.gguf"]);
+        Refused("other.gguf: has another tokenizer",
+            [.. Arguments("dpo", "pairs.jsonl", "out"), "--reference", "other.gguf"]);
+
+        _folder.Put("faulty.jsonl", Encoding.UTF8.GetBytes(
+            "{\"prompt\": \"U\", \"chosen\": \"A\", \"rejected\": \"B\"}\n" +
+            "{\"prompt\": \"U\", \"chosen\": \"A\", \"rejected\": \"A\"}\n"));
+        Refused("faulty.jsonl:2: chosen and rejected are the same answer",
+            Arguments("reward", "faulty.jsonl", "out"));
+        Refused("There is no matrix 'x'",
+            [.. Arguments("sft", "talk.jsonl", "out"), "--lora", "2", "--lora-targets", "q,x"]);
+        Refused("--context is 65", [.. Arguments("sft", "talk.jsonl", "out"), "--context", "65"]);
+        Refused("holds no checkpoint.gguf", ["sft", "--resume", "nowhere"]);
+        Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    private void Refused(string expected, string[] arguments)
+    {
+        var (code, _, error) = Run(arguments);
+        Assert.Equal(1, code);
+        Assert.Contains(expected, error, StringComparison.OrdinalIgnoreCase);
+    }
+}
