@@ -24,7 +24,7 @@ internal static class TextInput
         if (Directory.Exists(name))
             throw new UserException($"{name}: is a folder; name a file.");
         if (!File.Exists(name))
-            throw new UserException($"{name}: no such file. Check the name.");
+            throw new UserException($"{name}: there is no such file. Check the name.");
         using var file = new FileStream(name, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         return Read(file, name, maxBytes);
     }

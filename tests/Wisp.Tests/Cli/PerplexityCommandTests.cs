@@ -63,7 +63,7 @@ public sealed partial class PerplexityCommandTests : IDisposable
     [Fact]
     public void Bad_input_is_one_clear_error()
     {
-        Fails("nothing.txt: no such file", _folder["nothing.txt"]);
+        Fails("nothing.txt: there is no such file", _folder["nothing.txt"]);
         Fails(": is a folder; name a file", _folder.Path);
         Fails("The name of the file is empty", "");
         Fails("one.txt: is 1 tokens long; 2 are the fewest", _folder.Put("one.txt", "a"u8));
