@@ -134,12 +134,18 @@ public sealed unsafe partial class MappedFile : IDisposable
     /// <summary>
     /// Gives up the memory of the pages read so far, where the system can; touched again, they come again.
     /// </summary>
-    public void LetGo()
+    public void LetGo() => LetGo(0, Length);
+
+    /// <summary>The same for the whole pages of a range, in bytes.</summary>
+    public void LetGo(long offset, long length)
     {
         const int adviseDontNeed = 4;
         if (_start is null || _view is null || !OperatingSystem.IsLinux())
             return;
-        _ = Madvise(_start - _view.PointerOffset, (nuint)(_view.PointerOffset + Length), adviseDontNeed);
+        nuint page = (nuint)Environment.SystemPageSize, begin = (nuint)Address(offset, length),
+            first = (begin + page - 1) / page * page, end = (begin + (nuint)length) / page * page;
+        if (first < end)
+            _ = Madvise((void*)first, end - first, adviseDontNeed);
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

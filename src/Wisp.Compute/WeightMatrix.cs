@@ -59,6 +59,13 @@ public sealed unsafe class WeightMatrix
         ? new ReadOnlySpan<float>(Data, checked(Rows * Columns))
         : throw new InvalidOperationException($"The matrix holds {Type.Name()}, not F32.");
 
+    /// <summary>Gives up the memory of the mapped pages that hold it, where the system can; they can come again.</summary>
+    public void LetGo()
+    {
+        if (_owner is MappedFile file)
+            file.LetGo(Data - file.Address(0, 0), Bytes);
+    }
+
     /// <summary>Decodes one row.</summary>
     public void ReadRow(Span<float> y, int row)
     {

@@ -55,4 +55,13 @@ internal unsafe interface IPackedFormat : IPanelKind
 
     /// <summary>Unpacks a block; minima are written where the format has some.</summary>
     static abstract void Unpack(in Panel to, byte* from);
+
+    /// <summary>How its codes lie for the kernels that take one token.</summary>
+    static virtual DirectCodes Direct => DirectCodes.None;
+
+    /// <summary>Where the codes begin in a packed block.</summary>
+    static virtual int CodesAt => 0;
+
+    /// <summary>Unpacks the scales and minima alone, where <see cref="Direct"/> says that the codes can stay.</summary>
+    static virtual void UnpackScales(in Panel to, byte* from) => throw new NotSupportedException();
 }

@@ -96,7 +96,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
                 Many(part, row, endRow, token, endToken, at, scratch);
     }
 
-    // One token: weights are unpacked and used a few blocks at a time, so that reading them never pauses for long.
+    // One token: weights are used where they are, or unpacked and used a few blocks at a time, so that reading them never pauses for long.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void One(in PackedPart part, float* y, int row, int rows, Panel panel)
     {
@@ -104,6 +104,13 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         var from = Packed(part, row, 0);
         var sums = stackalloc float[Panel.Rows];
         new Span<float>(y, rows).CopyTo(new Span<float>(sums, rows));
+        if (part.Tile == BestTile && DirectTile.Supports(TFormat.Direct))
+        {
+            DirectTile.Multiply<TFormat>(sums, part.Blocks, from, panel, part.Columns);
+            new Span<float>(sums, rows).CopyTo(new Span<float>(y, rows));
+            return;
+        }
+
         for (var at = 0; at < part.Columns; at += depth)
         {
             var columns = Math.Min(depth, part.Columns - at);

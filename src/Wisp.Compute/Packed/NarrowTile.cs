@@ -151,15 +151,15 @@ internal static unsafe class NarrowTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<short> Add(Vector512<short> sum, Vector512<byte> w, Vector512<sbyte> a) =>
+    public static Vector512<short> Add(Vector512<short> sum, Vector512<byte> w, Vector512<sbyte> a) =>
         sum + Avx512BW.MultiplyAddAdjacent(w, a);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Widen(Vector512<short> pairs) =>
+    public static Vector512<int> Widen(Vector512<short> pairs) =>
         Avx512BW.MultiplyAddAdjacent(pairs, Vector512<short>.One);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Scaled<TKind>(
+    public static Vector512<float> Scaled<TKind>(
         Vector512<float> y, Vector512<int> sum, Vector512<float> s, Vector512<float> m, InputBlock* a, int part)
         where TKind : IPanelKind
     {

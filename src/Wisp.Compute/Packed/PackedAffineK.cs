@@ -94,6 +94,12 @@ internal readonly unsafe struct PackedQ4_K : IPackedFormat
         for (var j = 0; j < 8; j++)
             Planes.Unpack4(to.Codes + j * Panel.BlockBytes, from + AffineScales.Bytes + j * Planes.Nibbles);
     }
+
+    public static DirectCodes Direct => DirectCodes.Nibbles;
+
+    public static int CodesAt => AffineScales.Bytes;
+
+    public static void UnpackScales(in Panel to, byte* from) => AffineScales.Unpack(to, from);
 }
 
 /// <summary>Q5_K by 32 rows: the scales, then eight planes of nibbles with one of fifth bits each. 5.5 bits.</summary>

@@ -38,8 +38,14 @@ internal readonly unsafe struct PackedQ4_0 : IPackedFormat
     public static void Unpack(in Panel to, byte* from)
     {
         Planes.Unpack4(to.Codes, from);
-        RowScales.Unpack(to.Scales, from + Planes.Nibbles);
+        UnpackScales(to, from);
     }
+
+    public static DirectCodes Direct => DirectCodes.Nibbles;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void UnpackScales(in Panel to, byte* from) =>
+        RowScales.Unpack(to.Scales, from + Planes.Nibbles);
 }
 
 /// <summary>Q4_1 by 32 rows: a plane of nibbles, the scales, the minima. 5 bits a value.</summary>
@@ -70,6 +76,14 @@ internal readonly unsafe struct PackedQ4_1 : IPackedFormat
     public static void Unpack(in Panel to, byte* from)
     {
         Planes.Unpack4(to.Codes, from);
+        UnpackScales(to, from);
+    }
+
+    public static DirectCodes Direct => DirectCodes.Nibbles;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void UnpackScales(in Panel to, byte* from)
+    {
         RowScales.Unpack(to.Scales, from + Planes.Nibbles);
         RowScales.Unpack(to.Minima, from + Planes.Nibbles + RowScales.Halves);
     }

@@ -32,6 +32,12 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
     {
         for (var i = 0; i < Panel.BlockBytes; i += 64)
             Vector512.Load(from + i).Store(to.Codes + i);
-        RowScales.Unpack(to.Scales, from + Panel.BlockBytes);
+        UnpackScales(to, from);
     }
+
+    public static DirectCodes Direct => DirectCodes.Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void UnpackScales(in Panel to, byte* from) =>
+        RowScales.Unpack(to.Scales, from + Panel.BlockBytes);
 }

@@ -9,8 +9,9 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct PackedQ6_K : IPackedFormat
 {
-    private const int ScalesAt = RowScales.Halves, CodesAt = ScalesAt + 16 * RowScales.Bytes,
-        Planes6 = Planes.Nibbles + Planes.Pairs;
+    private const int ScalesAt = RowScales.Halves, Planes6 = Planes.Nibbles + Planes.Pairs;
+
+    public static int CodesAt => ScalesAt + 16 * RowScales.Bytes;
 
     public static int Length => 256;
 
@@ -62,6 +63,11 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
             Planes.Unpack6(to.Codes + j * Panel.BlockBytes, planes, planes + Planes.Nibbles);
         }
     }
+
+    public static DirectCodes Direct => DirectCodes.Sixes;
+
+    public static void UnpackScales(in Panel to, byte* from) =>
+        SignedScales.Unpack(to.Scales, from, from + ScalesAt, 16);
 }
 
 /// <summary>

@@ -3,7 +3,9 @@ using Wisp.Compute;
 namespace Wisp.Model;
 
 /// <summary>Rows of a batch that continue one sequence: Count tokens after Past others, in these KV blocks.</summary>
-public readonly record struct DecoderRun(int Past, int Count, ReadOnlyMemory<int> Blocks);
+/// <param name="Adapter">What changes the weights for these rows; null leaves them as they are.</param>
+public readonly record struct DecoderRun(
+    int Past, int Count, ReadOnlyMemory<int> Blocks, LoraAdapter? Adapter = null);
 
 /// <summary>
 /// The decoder as it runs: any architecture of the table, weights of any type, new tokens of any number of sequences
@@ -28,6 +30,7 @@ public sealed class Decoder : IDisposable
     private readonly int[] _positions;
     private AttentionRun[] _runs = [];
     private int[] _blocks = [];
+    private AdaptedRows[] _adapted = [];
     private int _rows, _runCount, _blockCount;
 
     /// <param name="maxRows">The largest number of tokens in a pass.</param>
@@ -248,7 +251,12 @@ public sealed class Decoder : IDisposable
             if ((uint)token >= (uint)_config.Vocabulary)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {_config.Vocabulary}.");
         if (_runs.Length < runs.Length)
+        {
             _runs = new AttentionRun[2 * runs.Length];
+            _adapted = new AdaptedRows[2 * runs.Length];
+        }
+
+        var adapted = 0;
         (_rows, _runCount, _blockCount) = (0, 0, 0);
         foreach (var run in runs)
         {
@@ -257,6 +265,8 @@ public sealed class Decoder : IDisposable
                     $"{run.Count} tokens after {run.Past} do not fit a context of {Context}.");
             if (run.Count > tokens.Length - _rows)
                 throw new ArgumentException($"The runs hold more than the {tokens.Length} tokens given.");
+            if (run.Adapter is { } adapter)
+                _adapted[adapted++] = new AdaptedRows(_rows, run.Count, Fitting(adapter));
             _runs[_runCount++] = new AttentionRun(_rows, run.Count, run.Past, _blockCount);
             if (_blocks.Length < _blockCount + run.Blocks.Length)
                 Array.Resize(ref _blocks, 2 * (_blockCount + run.Blocks.Length));
@@ -268,7 +278,11 @@ public sealed class Decoder : IDisposable
 
         if (_rows != tokens.Length)
             throw new ArgumentException($"The runs hold {_rows} rows, not {tokens.Length}.");
+        _products.Adapt(_adapted.AsSpan(0, adapted));
     }
+
+    private LoraAdapter Fitting(LoraAdapter adapter) => ReferenceEquals(adapter.Config, _config) ? adapter
+        : throw new ArgumentException($"{adapter.Path}: the adapter was opened for another model.");
 
     private void Embed(Span<float> x, ReadOnlySpan<int> tokens)
     {

@@ -5,12 +5,16 @@ namespace Wisp.Model;
 /// <summary>y = W·x + b, from C to R. What the model has no bias for has none here.</summary>
 /// <param name="Bias">(R) in F32, one column a row, so that rows of both are cut alike.</param>
 /// <param name="Packed">The copy of the weights to multiply by; null multiplies by them as stored.</param>
-public sealed record Projection(WeightMatrix Weight, WeightMatrix? Bias = null, PackedMatrix? Packed = null)
+/// <param name="Name">The tensor it is from, without .weight, by which adapters find it; null where none may.</param>
+/// <param name="FirstRow">Where its rows begin in that tensor.</param>
+public sealed record Projection(
+    WeightMatrix Weight, WeightMatrix? Bias = null, PackedMatrix? Packed = null, string? Name = null, int FirstRow = 0)
 {
     public int Outputs => Weight.Rows;
 
     /// <summary>Some of the outputs: how matrices that are stored in one are told apart.</summary>
-    public Projection Slice(int from, int rows) => new(Weight.Slice(from, rows), Bias?.Slice(from, rows));
+    public Projection Slice(int from, int rows) => new(
+        Weight.Slice(from, rows), Bias?.Slice(from, rows), null, Name, FirstRow + from);
 }
 
 /// <summary>Gain and bias of a norm, in F32; several rows of gains are for as many heads.</summary>

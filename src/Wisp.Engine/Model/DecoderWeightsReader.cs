@@ -103,7 +103,9 @@ internal sealed class DecoderWeightsReader(Gguf gguf, ModelConfig config)
     private bool Has(string name) => gguf.TryTensor(name, out _);
 
     private Projection Projection(string name, int rows, int columns) => new(
-        Matrix($"{name}.weight", rows, columns), Has($"{name}.bias") ? Vector($"{name}.bias", rows) : null);
+        Matrix($"{name}.weight", rows, columns), Has($"{name}.bias") ? Vector($"{name}.bias", rows) : null,
+        Name: name.StartsWith("blk.", StringComparison.Ordinal) && !name.EndsWith("ffn_gate_inp", StringComparison.Ordinal)
+            ? name : null);
 
     private Norm? Norm(string name) => Has($"{name}.weight")
         ? new(Vector($"{name}.weight", config.Width), Has($"{name}.bias") ? Vector($"{name}.bias", config.Width) : null)

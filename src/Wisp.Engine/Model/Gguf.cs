@@ -272,17 +272,6 @@ public sealed class Gguf : IDisposable
                 $"which cannot be computed with; {DTypes.Names(DTypes.CanDecode)} can.");
     }
 
-    /// <summary>Gives up the memory of what was read of the files; they can be read again.</summary>
-    public void LetGo()
-    {
-        _head.LetGo();
-        foreach (var owned in _owned)
-            if (owned is MappedFile file)
-                file.LetGo();
-            else if (owned is Gguf shard)
-                shard.LetGo();
-    }
-
     public void Dispose()
     {
         foreach (var file in _made.Values.Concat(_owned).Append(_head))

@@ -57,12 +57,8 @@ public sealed class ModelFile : IDisposable
     /// </summary>
     /// <inheritdoc cref="PackedWeights(DecoderWeights, WorkerPool, Action{long, long}, CancellationToken)"/>
     public PackedWeights Pack(
-        WorkerPool pool, Action<long, long>? progress = null, CancellationToken cancel = default)
-    {
-        var packed = new PackedWeights(Weights, pool, progress, cancel);
-        _gguf.LetGo();
-        return packed;
-    }
+        WorkerPool pool, Action<long, long>? progress = null, CancellationToken cancel = default) =>
+        new(Weights, pool, progress, cancel);
 
     /// <summary>A copy of all weights in float32, to be trained.</summary>
     /// <exception cref="InvalidDataException">The model is of a kind that is not trained.</exception>

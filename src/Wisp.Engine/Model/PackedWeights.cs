@@ -64,6 +64,7 @@ public sealed class PackedWeights : IDisposable
         _cancel.ThrowIfCancellationRequested();
         var packed = PackedMatrix.Pack(_pool, stored.Weight);
         _matrices.Add(packed);
+        stored.Weight.LetGo(); // file and copy are never both in memory
         _done += stored.Weight.Bytes;
         _progress?.Invoke(_done, _total);
         return stored with { Packed = packed };

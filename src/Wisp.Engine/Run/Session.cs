@@ -21,15 +21,19 @@ public sealed class Session : IDisposable
     private readonly KvStore _store;
     private readonly int[] _blocks; // all blocks of the store, in order: the one sequence owns them
     private readonly FloatBuffer _logits;
+    private readonly LoraAdapter? _adapter;
     private readonly List<int> _tokens = []; // what the cache holds
 
     /// <param name="context">Tokens the cache holds; 0 means the context the model was trained for.</param>
     /// <param name="kv">How keys and values are kept.</param>
-    public Session(DecoderWeights weights, WorkerPool pool, int context = 0, KvType kv = KvType.F32)
+    /// <param name="adapter">What changes the weights; null leaves them as they are.</param>
+    public Session(DecoderWeights weights, WorkerPool pool, int context = 0, KvType kv = KvType.F32,
+        LoraAdapter? adapter = null)
     {
         var config = weights.Config;
         ArgumentOutOfRangeException.ThrowIfNegative(context);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(context, config.Context);
+        _adapter = adapter;
         Context = context == 0 ? config.Context : context;
         _blocks = [.. Enumerable.Range(0, (Context + KvStore.BlockTokens - 1) / KvStore.BlockTokens)];
         var bytes = _blocks.Length * KvStore.BytesPerBlock(config.Layers, config.KvHeads, config.HeadDim, kv);
@@ -94,7 +98,8 @@ public sealed class Session : IDisposable
     private void Forward(scoped ReadOnlySpan<int> tokens)
     {
         var used = (_tokens.Count + tokens.Length + KvStore.BlockTokens - 1) / KvStore.BlockTokens;
-        _decoder.Forward(tokens, [new DecoderRun(_tokens.Count, tokens.Length, _blocks.AsMemory(0, used))], _store);
+        _decoder.Forward(
+            tokens, [new DecoderRun(_tokens.Count, tokens.Length, _blocks.AsMemory(0, used), _adapter)], _store);
         _tokens.AddRange(tokens);
     }
 

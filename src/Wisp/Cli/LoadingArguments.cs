@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using Wisp.Compute;
 using Wisp.Model;
 
@@ -24,7 +25,34 @@ internal sealed class LoadingArguments
         Description = "Compute from the file as it is: starts at once and takes no memory for a copy, but runs slower",
     };
 
-    public LoadingArguments(Verb command) => command.Add("Speed and memory", _kv, _noRepack);
+    private readonly Option<string?> _lora = new("--lora")
+    {
+        Description = "A LoRA adapter (GGUF) to change the model with; FILE:0.5 takes half of the change",
+        HelpName = "FILE",
+    };
+
+    public LoadingArguments(Verb command)
+    {
+        command.Add("Speed and memory", _kv, _noRepack);
+        command.Add(_lora);
+    }
+
+    /// <summary>The adapter that was asked for, or null.</summary>
+    public LoraAdapter? Adapter(ParseResult parse, ModelFile model)
+    {
+        if (parse.GetValue(_lora) is not { } given)
+            return null;
+        var colon = given.LastIndexOf(':');
+        var scale = 1f;
+        // A path may hold a colon; what stands after the last is a scale only where it is a number.
+        if (colon > 0 && float.TryParse(given[(colon + 1)..], CultureInfo.InvariantCulture, out scale))
+            given = given[..colon];
+        else
+            scale = 1;
+        if (!File.Exists(given))
+            throw new UserException($"--lora {given}: no such file.");
+        return LoraAdapter.Open(given, model.Weights, scale);
+    }
 
     public KvType Kv(ParseResult parse) => parse.GetRequiredValue(_kv).ToLowerInvariant() switch
     {

@@ -42,7 +42,8 @@ internal sealed class ModelWriter : IDisposable
         _pool = new WorkerPool(threads);
         var kv = arguments.Loading.Kv(parse);
         _packed = arguments.Loading.Pack(parse, _model, _pool, cancel);
-        _session = new Session(_packed?.Weights ?? _model.Weights, _pool, context, kv);
+        _session = new Session(_packed?.Weights ?? _model.Weights, _pool, context, kv,
+            arguments.Loading.Adapter(parse, _model));
     }
 
     /// <summary>

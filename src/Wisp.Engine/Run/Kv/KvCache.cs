@@ -6,6 +6,14 @@ namespace Wisp.Run;
 /// <summary>There is no memory for what was asked; nothing has changed.</summary>
 public sealed class KvMemoryException(string message) : Exception(message);
 
+/// <summary>
+/// Who may share prefixes: sequences of one domain, whose keys and values come from the same weights.
+/// </summary>
+public readonly record struct KvDomain(long Number, LoraAdapter? Adapter = null)
+{
+    public static implicit operator KvDomain(long number) => new(number);
+}
+
 /// <summary>What the memory of keys and values is doing, in blocks of 16 tokens.</summary>
 /// <param name="Used">Held by sequences, each counted once however many share it.</param>
 /// <param name="Idle">Held by nobody, kept in case their tokens come again.</param>
@@ -25,7 +33,7 @@ public readonly record struct KvUse(int Used, int Idle, int Free);
 public sealed class KvCache : IDisposable
 {
     private readonly KvBlock[] _blocks;
-    private readonly Dictionary<long, KvBlock> _roots = [];
+    private readonly Dictionary<KvDomain, KvBlock> _roots = [];
     private readonly HashSet<KvBlock> _sealed = new(new KvBlockComparer());
     private readonly LinkedList<KvBlock> _idle = [];
     private readonly Stack<KvBlock> _free;
@@ -77,7 +85,7 @@ public sealed class KvCache : IDisposable
     /// blocks; at most all but one, for the last has to be computed to know what follows it.
     /// </summary>
     /// <param name="domain">Prefixes are shared within a domain and never across.</param>
-    public KvSequence Create(ReadOnlySpan<int> tokens, long domain = 0)
+    public KvSequence Create(ReadOnlySpan<int> tokens, KvDomain domain = default)
     {
         if (!_roots.TryGetValue(domain, out var root))
             _roots[domain] = root = new KvBlock(-1);
@@ -120,7 +128,7 @@ public sealed class KvCache : IDisposable
     }
 
     /// <summary>One user less. A block without any becomes idle if it can be found again, and else free.</summary>
-    internal void Release(KvBlock block, long domain)
+    internal void Release(KvBlock block, KvDomain domain)
     {
         var at = block;
         while (--at.Users == 0 && at.Parent is { } parent)

@@ -59,7 +59,7 @@ public static class KvImage
     /// <param name="domain">Prefixes are shared within a domain and never across.</param>
     /// <exception cref="InvalidDataException">It is damaged, or of another model. The cache is as it was.</exception>
     /// <exception cref="KvMemoryException">There is no room. The cache is as it was.</exception>
-    public static KvSequence Read(KvCache cache, Stream from, string name, long domain = 0)
+    public static KvSequence Read(KvCache cache, Stream from, string name, KvDomain domain = default)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var magic = new byte[Magic.Length];

@@ -7,7 +7,7 @@ namespace Wisp.Run;
 public sealed class KvSequence : IDisposable
 {
     private readonly KvCache _cache;
-    private readonly long _domain;
+    private readonly KvDomain _domain;
     private KvBlock? _last; // the root of the domain while the sequence is empty; null once it is disposed
     private int[] _table = []; // the store's blocks, of which the first _known are written
     private float[] _attention = [];
@@ -15,7 +15,7 @@ public sealed class KvSequence : IDisposable
     private int _offered; // blocks from the first on that were offered to the cache
     private bool _pending; // whether appended tokens wait for the decoder
 
-    internal KvSequence(KvCache cache, KvBlock last, long domain)
+    internal KvSequence(KvCache cache, KvBlock last, KvDomain domain)
     {
         (_cache, _last, _domain) = (cache, last, domain);
         cache.Hold(last);

@@ -69,6 +69,8 @@ public sealed class Engine : IAsyncDisposable
             if ((uint)token >= (uint)_config.Vocabulary)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {_config.Vocabulary}.");
         request.Sampling.Check();
+        if (request.Adapter is { } adapter && !ReferenceEquals(adapter.Config, _config))
+            throw new ArgumentException($"{adapter.Path}: the adapter was opened for another model.");
         var stream = new EngineStream(request, cancel);
         lock (_waiting)
         {

@@ -73,7 +73,7 @@ internal sealed class EngineBatch(int capacity, int vocabulary) : IDisposable
             var (job, row, count, _) = _parts[i];
             var past = job.Sequence.Length;
             job.Sequence.Append(_tokens.AsSpan(row, count));
-            _runs[i] = new DecoderRun(past, count, job.Sequence.Blocks);
+            _runs[i] = new DecoderRun(past, count, job.Sequence.Blocks, job.Stream.Request.Adapter);
         }
 
         decoder.Forward(_tokens.AsSpan(0, Rows), _runs.AsSpan(0, _parts.Count), store);
@@ -95,13 +95,26 @@ internal sealed class EngineBatch(int capacity, int vocabulary) : IDisposable
                 decoder.Logits(logits, [.. _rows]);
             for (var at = 0; from < end; from++)
             {
-                if (_parts[from].Picks > 0 && !Pick(_parts[from], logits[at..]))
+                if (_parts[from].Picks > 0 && !PickOrEnd(_parts[from], logits[at..]))
                     ended.Add(_parts[from].Job);
                 at += _parts[from].Picks * vocabulary;
             }
         }
 
         return ended;
+    }
+
+    // A mask or a sampler that fails ends its own request and no other.
+    private bool PickOrEnd(Part part, ReadOnlySpan<float> logits)
+    {
+        try
+        {
+            return Pick(part, logits);
+        }
+        catch (Exception e)
+        {
+            return part.Job.Ended(GenerationEnd.None, e);
+        }
     }
 
     // A guess is right when the sampler picks it anyway; with the first wrong one the rows after it are void.

@@ -18,7 +18,7 @@ internal sealed class EngineJob : IDisposable
         _history = [.. request.Prompt];
         _length = _history.Length;
         _vocabulary = vocabulary;
-        Sequence = cache.Create(_history, request.Domain);
+        Sequence = cache.Create(_history, new KvDomain(request.Domain, request.Adapter));
         Cached = Sequence.Length;
     }
 

@@ -1,4 +1,5 @@
 using Wisp.Compute;
+using Wisp.Model;
 
 namespace Wisp.Run;
 
@@ -66,6 +67,9 @@ public sealed record EngineRequest
 
     /// <summary>Prefixes are shared between requests of one domain and never across.</summary>
     public long Domain { get; init; }
+
+    /// <summary>What changes the weights for this request alone; null leaves them as they are.</summary>
+    public LoraAdapter? Adapter { get; init; }
 
     /// <summary>How many of the likeliest tokens to tell beside each; null tells no log-probability at all.</summary>
     public int? LogProbabilities { get; init; }
