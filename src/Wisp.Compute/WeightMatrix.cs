@@ -59,7 +59,7 @@ public sealed unsafe class WeightMatrix
         ? new ReadOnlySpan<float>(Data, checked(Rows * Columns))
         : throw new InvalidOperationException($"The matrix holds {Type.Name()}, not F32.");
 
-    /// <summary>Gives up the memory of the mapped pages that hold it, where the system can; they can come again.</summary>
+    /// <summary>Gives up the memory of the mapped pages that hold it, where the system can.</summary>
     public void LetGo()
     {
         if (_owner is MappedFile file)

@@ -1,3 +1,4 @@
 using Wisp.Cli;
 
-return CommandFrame.Run(args, Terminal.StandardOutput(), Console.Error, Environment.GetEnvironmentVariable);
+return SimdLevel.Rerun(args, Console.Error)
+    ?? CommandFrame.Run(args, Terminal.StandardOutput(), Console.Error, Environment.GetEnvironmentVariable);

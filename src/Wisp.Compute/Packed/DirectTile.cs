@@ -161,7 +161,8 @@ internal static unsafe class DirectTile
                     q0 = Times(High(x0) & low | b0 & top, v);
                     q1 = Times(High(x1) & low | b1 & top, v);
 
-                    (x0, x1) = (Vector512.Load(codes + Planes.Pairs + at), Vector512.Load(codes + Planes.Pairs + at + 64));
+                    x0 = Vector512.Load(codes + Planes.Pairs + at);
+                    x1 = Vector512.Load(codes + Planes.Pairs + at + 64);
                     v = Vector512.Create(((int*)a)[half + 2]).AsSByte();
                     p0 = Add(p0, x0 & low | Up(b0, 2) & top, v);
                     p1 = Add(p1, x1 & low | Up(b1, 2) & top, v);
@@ -185,7 +186,8 @@ internal static unsafe class DirectTile
         y1.Store(y + 16);
     }
 
-    // Asks for the two cache lines that come in some 200 ns: measured best of 2, 4 and 6 KB (LAB). Beyond the end it asks in vain.
+    // Asks for the two cache lines that come in some 200 ns: measured best of 2, 4 and 6 KB (LAB). Beyond the end it
+    // asks in vain.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Ahead(byte* p)
     {

@@ -96,7 +96,8 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
                 Many(part, row, endRow, token, endToken, at, scratch);
     }
 
-    // One token: weights are used where they are, or unpacked and used a few blocks at a time, so that reading them never pauses for long.
+    // One token: weights are used where they are, or unpacked and used a few blocks at a time, so that reading them
+    // never pauses for long.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void One(in PackedPart part, float* y, int row, int rows, Panel panel)
     {

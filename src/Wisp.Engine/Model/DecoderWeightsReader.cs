@@ -104,7 +104,8 @@ internal sealed class DecoderWeightsReader(Gguf gguf, ModelConfig config)
 
     private Projection Projection(string name, int rows, int columns) => new(
         Matrix($"{name}.weight", rows, columns), Has($"{name}.bias") ? Vector($"{name}.bias", rows) : null,
-        Name: name.StartsWith("blk.", StringComparison.Ordinal) && !name.EndsWith("ffn_gate_inp", StringComparison.Ordinal)
+        Name: name.StartsWith("blk.", StringComparison.Ordinal)
+            && !name.EndsWith("ffn_gate_inp", StringComparison.Ordinal)
             ? name : null);
 
     private Norm? Norm(string name) => Has($"{name}.weight")

@@ -44,7 +44,8 @@ public sealed class LoraAdapter
         var architecture = gguf.GetString("general.architecture");
         if (architecture != weights.Config.Architecture.Name)
             throw new InvalidDataException(
-                $"{path}: is an adapter for {architecture} models, and this one is {weights.Config.Architecture.Name}.");
+                $"{path}: is an adapter for {architecture} models, and this one is " +
+                $"{weights.Config.Architecture.Name}.");
         var alpha = gguf.GetFloat("adapter.lora.alpha");
         if (!float.IsFinite(alpha))
             throw new InvalidDataException($"{path}: adapter.lora.alpha is {alpha}.");
@@ -94,7 +95,8 @@ public sealed class LoraAdapter
         {
             if (!gguf.TryGetString(key, out var found) || found != value)
                 throw new InvalidDataException(
-                    $"{path}: is no LoRA adapter: {key} is {(found is null ? "missing" : $"'{found}'")}, not '{value}'.");
+                    $"{path}: is no LoRA adapter: {key} is {(found is null ? "missing" : $"'{found}'")}, not " +
+                    $"'{value}'.");
         }
     }
 

@@ -28,6 +28,7 @@ internal static class WispCommand
             DoctorCommand.Create(),
             BenchCommand.Create(),
         };
+        root.Add(SimdLevel.Option()); // taken before anything is parsed; here for the help and for misplaced ones
         // A prompt may begin with '[' and must not be taken for a directive of the parser.
         root.Directives.Clear();
         root.Options.OfType<HelpOption>().Single().Description = "Show this help, or that of a command";

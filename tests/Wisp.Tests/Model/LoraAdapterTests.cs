@@ -115,7 +115,8 @@ public sealed class LoraAdapterTests : IDisposable
     {
         Write("l.gguf", "blk.0.attn_q", seed: 1);
         Fault("neither .lora_a nor .lora_b", w => w.AddTensor("x", [4], DType.F32, (_, _) => { }));
-        Fault("has no .lora_b beside it", w => w.AddTensor("blk.0.attn_q.weight.lora_a", [64, 2], DType.F32, (_, _) => { }));
+        Fault("has no .lora_b beside it", w => w.AddTensor(
+            "blk.0.attn_q.weight.lora_a", [64, 2], DType.F32, (_, _) => { }));
         Fault("changes token_embd.weight, which", w => Pair(w, "token_embd", 64, 281));
         Fault("changes blk.7.attn_q.weight, which", w => Pair(w, "blk.7.attn_q", 64, 64));
         Fault("the matrix is", w => Pair(w, "blk.0.attn_q", 65, 64));
@@ -150,7 +151,8 @@ public sealed class LoraAdapterTests : IDisposable
         .AddString("general.type", type).AddString("adapter.type", "lora")
         .AddString("general.architecture", architecture).AddFloat("adapter.lora.alpha", 6);
 
-    private static void Pair(GgufWriter writer, string name, int columns, int rows, float[]? a = null, float[]? b = null)
+    private static void Pair(
+        GgufWriter writer, string name, int columns, int rows, float[]? a = null, float[]? b = null)
     {
         a ??= new float[Rank * columns];
         b ??= new float[rows * Rank];
