@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Wisp.Compute;
 
@@ -153,6 +154,9 @@ internal static unsafe class FloatProduct<TFormat> where TFormat : IFloatFormat
         Vector512<float> a = default, b = default, c = default;
         for (var k = 0; k < columns; k++, w += 48 * TFormat.Bytes)
         {
+            if (Sse.IsSupported)
+                for (var line = 0; line < 48 * TFormat.Bytes; line += 64)
+                    Sse.Prefetch0(w + DirectTile.Distance + line);
             var v = Vector512.Create(x[k]);
             a = Vector512.FusedMultiplyAdd(v, TFormat.Load(w), a);
             b = Vector512.FusedMultiplyAdd(v, TFormat.Load(w + 16 * TFormat.Bytes), b);

@@ -7,7 +7,8 @@ namespace Wisp.Cli;
 /// <summary>From what a person calls a model to an open file.</summary>
 internal static class Models
 {
-    private static readonly string[] s_default = ["wisp-chat.gguf", "wisp-base.gguf"];
+    // Those that go on with a text begin with the base model; a conversation will ask for the other by name.
+    private static readonly string[] s_default = ["wisp-base.gguf", "wisp-chat.gguf"];
 
     // What a folder that training or export wrote holds, the finished model first.
     private static readonly string[] s_inFolder =
