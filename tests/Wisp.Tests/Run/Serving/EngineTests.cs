@@ -143,6 +143,24 @@ public sealed class EngineTests : IDisposable
     }
 
     [Fact]
+    public async Task A_request_that_fails_takes_no_other_with_it()
+    {
+        using var pool = new WorkerPool(2);
+        await using var engine = new Engine(View, new EngineOptions(), pool);
+        var good = Request(1, 50, 20);
+        var beside = engine.Start(good);
+        var failing = engine.Start(Request(2, 50, 20) with
+        {
+            Allowed = written => written.Count < 3 ? default(ReadOnlyMemory<ulong>)
+                : throw new InvalidOperationException("the mask is broken"),
+        });
+        Assert.Equal("the mask is broken", (await Assert.ThrowsAsync<InvalidOperationException>(
+            () => Read(failing))).Message);
+        Assert.Equal(Alone(good), (await Read(beside)).Select(t => t.Id));
+        Assert.Equal(0, engine.Use.Used);
+    }
+
+    [Fact]
     public async Task What_can_never_run_is_refused_with_numbers_and_the_engine_serves_on()
     {
         using var pool = new WorkerPool(2);
