@@ -59,7 +59,6 @@ public sealed class KvSequence : IDisposable
     }
 
     /// <summary>Adds what a pass of the decoder paid to each block, first to last.</summary>
-    /// <remarks>A decoder takes about a hundredth longer for a token where it is asked (LAB).</remarks>
     public void Attended(ReadOnlySpan<float> mass)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(mass.Length, Last.Depth);
