@@ -48,8 +48,7 @@ internal static class Operations
     private static double Bytes(DecoderWeights w, DecoderOperation op, int keys) => op switch
     {
         DecoderOperation.Head => w.Head.Weight.Bytes,
-        DecoderOperation.Attention => (double)keys / KvStore.BlockTokens * KvStore.BytesPerBlock(
-            w.Config.Layers, w.Config.KvHeads, w.Config.HeadDim),
+        DecoderOperation.Attention => (double)keys * w.Config.KvBytesPerToken(KvType.F16),
         _ => w.Blocks.Sum(block => Matrices(block, op).Sum(m => (double)m.Bytes)),
     };
 

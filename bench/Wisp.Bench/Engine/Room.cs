@@ -1,3 +1,5 @@
+using Wisp.Compute;
+
 namespace Wisp.Bench.Engine;
 
 /// <summary>Whether disk and memory will do, before anything is written or measured.</summary>
@@ -20,7 +22,7 @@ internal static class Room
                 "Choose fewer with --shapes and --types, or another folder with --cache.");
 
         var largest = models.MaxBy(m => m.Bytes)!;
-        var needed = (Copies * largest.Bytes) + (2 * largest.Shape.Config.KvBytesPerToken * options.Context) + Rest;
+        var needed = (Copies * largest.Bytes) + (2 * largest.Shape.Config.KvBytesPerToken(KvType.F16) * options.Context) + Rest;
         var available = Math.Min(Available(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         if (needed > available)
             throw new IOException(

@@ -1,3 +1,5 @@
+using Wisp.Compute;
+
 namespace Wisp.Model;
 
 /// <summary>The shape of a decoder, and its costs as arithmetic on that shape.</summary>
@@ -93,8 +95,9 @@ public sealed partial record ModelConfig
     public double InferenceFlopPerToken(int context) =>
         (2.0 * ProductParameters) + (4.0 * Layers * Heads * HeadDim * context);
 
-    /// <summary>Keys and values of one token in float32.</summary>
-    public long KvBytesPerToken => 2L * Layers * KvHeads * HeadDim * sizeof(float);
+    /// <summary>Keys and values of one token, a sixteenth of a block of the store.</summary>
+    public long KvBytesPerToken(KvType type) =>
+        KvStore.BytesPerBlock(Layers, KvHeads, HeadDim, type) / KvStore.BlockTokens;
 
     /// <exception cref="ArgumentException">A size is out of range or two sizes do not fit each other.</exception>
     public ModelConfig Validated()

@@ -1,3 +1,4 @@
+using Wisp.Compute;
 using Wisp.Model;
 
 namespace Wisp.Tests.Model;
@@ -18,8 +19,10 @@ public class ModelConfigTests
         Assert.Equal(13_762_560, s_config.ProductParameters);
         Assert.Equal(6.0 * 13_762_560, s_config.TrainingFlopPerToken);
         Assert.Equal((2.0 * 13_762_560) + (4.0 * 6 * 384 * 100), s_config.InferenceFlopPerToken(100));
-        Assert.Equal(2 * 6 * 384 * 4, s_config.KvBytesPerToken);
-        Assert.Equal(2 * 6 * 128 * 4, (s_config with { KvHeads = 2 }).KvBytesPerToken);
+        Assert.Equal(2 * 6 * 384 * 4, s_config.KvBytesPerToken(KvType.F32));
+        Assert.Equal(2 * 6 * 128 * 4, (s_config with { KvHeads = 2 }).KvBytesPerToken(KvType.F32));
+        Assert.Equal(2 * 6 * 384 * 2, s_config.KvBytesPerToken(KvType.F16));
+        Assert.Equal(2 * 6 * 384 * 9 / 8, s_config.KvBytesPerToken(KvType.Q8)); // a float for every 32 numbers
     }
 
     [Theory]
