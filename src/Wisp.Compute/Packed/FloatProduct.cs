@@ -53,8 +53,8 @@ internal readonly unsafe struct PackedF16 : IFloatFormat
 
     public static float Scale => 5.192296858534828e33f; // 2 to the 112th
 
-    // Shifted by three with its sign, a half in the high part of a word is a float whose exponent is 112 too small, with
-    // copies of the sign above it and what stood in the low part below it.
+    // Shifted by three with its sign, a half in the high part of a word is a float whose exponent is 112 too small,
+    // with copies of the sign above it and what stood in the low part below it.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> High(Vector512<int> words) =>
         (words >> 3 & Vector512.Create(unchecked((int)0x8fff_e000))).AsSingle();

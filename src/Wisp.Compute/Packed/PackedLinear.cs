@@ -63,7 +63,7 @@ public static unsafe class PackedLinear
             else
             {
                 var shares = stackalloc long[pool.Count * TaskShares.Words];
-                job.Shares = new TaskShares(shares, pool.Count, tasks);
+                job.Shares = new TaskShares((nint)shares, pool.Count, tasks);
                 pool.Run(&ShareTask, &job, tasks);
             }
         }

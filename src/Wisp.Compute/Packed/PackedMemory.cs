@@ -5,8 +5,8 @@ namespace Wisp.Compute;
 /// what is asked for ahead of the end of one is the beginning of the next.
 /// </summary>
 /// <remarks>
-/// It comes in pieces large enough for huge pages, which single matrices often are not; with small pages every 4 KB cost
-/// a walk through the page tables, in a virtual machine through two of them.
+/// It comes in pieces large enough for huge pages, which single matrices often are not; with small pages every 4 KB
+/// cost a walk through the page tables, in a virtual machine through two of them.
 /// </remarks>
 public sealed unsafe class PackedMemory : IDisposable
 {

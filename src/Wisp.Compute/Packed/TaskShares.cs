@@ -19,12 +19,13 @@ internal readonly unsafe struct TaskShares
     private readonly long* _shares; // the first task left, and in the high half the one after the last
     private readonly int _workers;
 
-    /// <param name="memory">Room for <see cref="Words"/> words a worker.</param>
-    public TaskShares(long* memory, int workers, int tasks)
+    /// <param name="memory">The address of <see cref="Words"/> words a worker.</param>
+    public TaskShares(nint memory, int workers, int tasks)
     {
-        (_shares, _workers) = (memory, workers);
+        _shares = (long*)memory;
+        _workers = workers;
         for (var worker = 0; worker < workers; worker++)
-            memory[worker * Words] = Share((int)((long)tasks * worker / workers),
+            _shares[worker * Words] = Share((int)((long)tasks * worker / workers),
                 (int)((long)tasks * (worker + 1) / workers));
     }
 

@@ -4,7 +4,7 @@ namespace Wisp.Tests.Ai;
 
 public sealed class SampleTests
 {
-    // The program of ten lines in the README, as it is built: the model asks for the sum, and the sum comes from the tool.
+    // The program of ten lines in the README, as it is built: the model asks for the sum, which comes from the tool.
     [Fact]
     public void The_sample_of_ten_lines_answers_with_what_its_function_computed()
     {

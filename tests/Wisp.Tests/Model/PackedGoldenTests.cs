@@ -59,7 +59,7 @@ public sealed class PackedGoldenTests : IDisposable
         Assert.Equal(expected.Take(9), Generation.Tokens(session, sampler, tokens, 9, endOfText: -1));
     }
 
-    // The prompt's first half is another sequence's; the rest is read by a fork of it, beside two that say other things.
+    // The prompt's first half is another sequence's; a fork of it reads the rest, beside two that say other things.
     private float[] ForkedInABatch(DecoderWeights weights, int[] tokens)
     {
         using var cache = new KvCache(weights.Config, 16);
@@ -68,7 +68,8 @@ public sealed class PackedGoldenTests : IDisposable
         var half = tokens.Length / 2;
         using var root = cache.Create([]);
         using var stranger = cache.Create([], domain: 1);
-        core.Step([new TokenJob(stranger, reversed, 0), new TokenJob(root, tokens.AsMemory(0, half), 0)], (_, _) => { });
+        core.Step(
+            [new TokenJob(stranger, reversed, 0), new TokenJob(root, tokens.AsMemory(0, half), 0)], (_, _) => { });
         using var fork = root.Fork();
         float[] logits = [];
         core.Step(

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Wisp.Compute;
 
 namespace Wisp.Run;
@@ -9,7 +8,7 @@ internal sealed class EngineBatch
     private readonly TokenCore _core;
     private readonly int[] _tokens;
     private readonly List<EngineJob> _jobs = [], _ended = [];
-    private readonly List<TokenJob> _parts = []; // one a job: what it reads, and how many picks that gives
+    private TokenJob[] _parts = []; // one a job: what it reads, and how many picks that gives
     private readonly LogitsReader _read;
 
     public EngineBatch(TokenCore core)
@@ -29,7 +28,6 @@ internal sealed class EngineBatch
     public void Clear()
     {
         _jobs.Clear();
-        _parts.Clear();
         Rows = 0;
     }
 
@@ -64,8 +62,10 @@ internal sealed class EngineBatch
     private void Add(EngineJob job, ReadOnlySpan<int> tokens, int picks)
     {
         tokens.CopyTo(_tokens.AsSpan(Rows));
+        if (_parts.Length == _jobs.Count)
+            Array.Resize(ref _parts, Math.Max(16, 2 * _parts.Length));
+        _parts[_jobs.Count] = new TokenJob(job.Sequence, _tokens.AsMemory(Rows, tokens.Length), picks);
         _jobs.Add(job);
-        _parts.Add(new TokenJob(job.Sequence, _tokens.AsMemory(Rows, tokens.Length), picks));
         Rows += tokens.Length;
     }
 
@@ -73,7 +73,7 @@ internal sealed class EngineBatch
     public IReadOnlyList<EngineJob> Run()
     {
         _ended.Clear();
-        _core.Step(CollectionsMarshal.AsSpan(_parts), _read);
+        _core.Step(_parts.AsSpan(0, _jobs.Count), _read);
         return _ended;
     }
 

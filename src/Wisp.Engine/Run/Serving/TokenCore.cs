@@ -1,11 +1,10 @@
-using System.Runtime.InteropServices;
 using Wisp.Compute;
 using Wisp.Model;
 
 namespace Wisp.Run;
 
 /// <summary>Tokens that one sequence reads in a step, and what is wanted of them.</summary>
-/// <param name="Sequence">Of the core's cache, once in a step. Its domain says which adapter changes the weights.</param>
+/// <param name="Sequence">Of the core's cache, once in a step. Its domain names the adapter, if any.</param>
 /// <param name="Tokens">At least one; they are appended.</param>
 /// <param name="Scores">Of how many of the last tokens the logits are wanted: 0 to 32.</param>
 /// <param name="Watched">Whether <see cref="KvSequence.TakeAttention"/> is to count what this step attends to.</param>
@@ -22,7 +21,7 @@ public delegate void LogitsReader(int job, ReadOnlySpan<float> logits);
 /// </summary>
 /// <remarks>
 /// The logits of a sequence are the same bits whatever else is in the step, however its tokens are cut into steps,
-/// forked or computed afresh, and with any number of threads. Not thread-safe, like its cache: one thread steps a model.
+/// forked or computed afresh, and with any number of threads. Not thread-safe, like its cache: one thread steps it.
 /// </remarks>
 public sealed class TokenCore : IDisposable
 {
@@ -32,7 +31,7 @@ public sealed class TokenCore : IDisposable
     private readonly Decoder _decoder;
     private readonly FloatBuffer _logits;
     private readonly int[] _tokens;
-    private readonly List<int> _wanted = [];
+    private readonly int[] _wanted = new int[MostScores];
     private DecoderRun[] _runs = [];
     private float[] _mass = [];
 
@@ -80,11 +79,11 @@ public sealed class TokenCore : IDisposable
         Compute(jobs);
         for (var from = 0; from < jobs.Length;)
         {
-            var end = Wanted(jobs, from);
+            var end = Wanted(jobs, from, out var wanted);
             var V = Config.Vocabulary;
-            var logits = _logits.Slice(0, _wanted.Count * V);
-            if (_wanted.Count > 0)
-                _decoder.Logits(logits, CollectionsMarshal.AsSpan(_wanted));
+            var logits = _logits.Slice(0, wanted * V);
+            if (wanted > 0)
+                _decoder.Logits(logits, _wanted.AsSpan(0, wanted));
             for (var at = 0; from < end; at += jobs[from++].Scores * V)
                 if (jobs[from].Scores > 0)
                     read(from, logits.Slice(at, jobs[from].Scores * V));
@@ -172,17 +171,17 @@ public sealed class TokenCore : IDisposable
     }
 
     // The rows of as many jobs from one on as fit the memory of logits; returns the job after them.
-    private int Wanted(ReadOnlySpan<TokenJob> jobs, int from)
+    private int Wanted(ReadOnlySpan<TokenJob> jobs, int from, out int wanted)
     {
-        _wanted.Clear();
+        wanted = 0;
         var row = 0;
         for (var i = 0; i < from; i++)
             row += jobs[i].Tokens.Length;
-        for (; from < jobs.Length && _wanted.Count + jobs[from].Scores <= MostScores; from++)
+        for (; from < jobs.Length && wanted + jobs[from].Scores <= MostScores; from++)
         {
             row += jobs[from].Tokens.Length;
             for (var i = jobs[from].Scores; i > 0; i--)
-                _wanted.Add(row - i);
+                _wanted[wanted++] = row - i;
         }
 
         return from;

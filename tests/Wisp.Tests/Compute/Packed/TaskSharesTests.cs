@@ -1,17 +1,21 @@
+using System.Runtime.InteropServices;
 using Wisp.Compute;
 
 namespace Wisp.Tests.Compute.Packed;
 
-public sealed unsafe class TaskSharesTests
+public sealed class TaskSharesTests : IDisposable
 {
+    private readonly nint _memory = Marshal.AllocHGlobal(8 * TaskShares.Words * sizeof(long));
+
+    public void Dispose() => Marshal.FreeHGlobal(_memory);
+
     [Theory]
     [InlineData(1, 5), InlineData(2, 7), InlineData(3, 2), InlineData(5, 64)]
     public void Every_task_is_taken_once_and_a_worker_goes_on_where_it_stopped(int workers, int tasks)
     {
-        var memory = stackalloc long[workers * TaskShares.Words];
         for (var seed = 0; seed < 20; seed++)
         {
-            var shares = new TaskShares(memory, workers, tasks);
+            var shares = new TaskShares(_memory, workers, tasks);
             var random = new Random(seed);
             var taken = new List<int>[workers];
             for (var worker = 0; worker < workers; worker++)
@@ -39,11 +43,9 @@ public sealed unsafe class TaskSharesTests
     {
         const int tasks = 200_000;
         using var pool = new WorkerPool(4);
-        var memory = stackalloc long[4 * TaskShares.Words];
-        var shares = new TaskShares(memory, 4, tasks);
+        var shares = new TaskShares(_memory, 4, tasks);
         var counts = new int[tasks];
-        var address = (nint)(&shares);
-        pool.Run((_, worker) => Interlocked.Increment(ref counts[((TaskShares*)address)->Take(worker)]), tasks);
+        pool.Run((_, worker) => Interlocked.Increment(ref counts[shares.Take(worker)]), tasks);
         Assert.All(counts, count => Assert.Equal(1, count));
     }
 }

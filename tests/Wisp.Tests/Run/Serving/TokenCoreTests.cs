@@ -208,7 +208,7 @@ public sealed class TokenCoreTests : IDisposable
     public void What_cannot_run_is_told_and_changes_nothing()
     {
         using var cache = new KvCache(s_config, 4);
-        using var core = new TokenCore(_view, _pool, cache, rows: 40);
+        using var core = new TokenCore(_view, _pool, cache, rows: 60);
         using var a = cache.Create([]);
         using var b = cache.Create([]);
         core.Step([new TokenJob(a, new[] { 1, 2, 3 })], (_, _) => { });
@@ -223,15 +223,17 @@ public sealed class TokenCoreTests : IDisposable
 
         Refused<ArgumentException>("no token", new TokenJob(b, ReadOnlyMemory<int>.Empty));
         Refused<ArgumentException>("twice", new TokenJob(a, new[] { 1 }), new TokenJob(a, new[] { 1 }));
-        Refused<ArgumentException>("Token 281 is outside", new TokenJob(b, new[] { 1 }), new TokenJob(a, new[] { 281 }));
+        Refused<ArgumentException>("Token 281 is outside",
+            new TokenJob(b, new[] { 1 }), new TokenJob(a, new[] { 281 }));
         Refused<ArgumentException>("94 tokens after 3 do not fit a context of 96", new TokenJob(a, new int[94]));
-        Refused<ArgumentException>("41 tokens in a step; the most are 40", new TokenJob(b, new int[41]));
+        Refused<ArgumentException>("61 tokens in a step; the most are 60", new TokenJob(b, new int[61]));
         Refused<ArgumentException>("the range is 0 to 2", new TokenJob(b, new int[2], Scores: 3));
-        Refused<KvMemoryException>("40 more tokens of 2 sequences need 4 KV blocks; 3 of 4 can be had",
-            new TokenJob(a, new int[14]), new TokenJob(b, new int[26]));
+        Refused<KvMemoryException>("47 more tokens of 2 sequences need 4 KV blocks; 3 of 4 can be had",
+            new TokenJob(a, new int[14]), new TokenJob(b, new int[33]));
         using var stranger = new KvCache(s_config, 4);
         using var strange = stranger.Create([]);
         Refused<ArgumentException>("another cache", new TokenJob(strange, new[] { 1 }));
-        Assert.Throws<ArgumentException>(() => new TokenCore(_view, _pool, new KvCache(s_config with { Layers = 1 }, 1)));
+        using var other = new KvCache(s_config with { Layers = 1 }, 1);
+        Assert.Throws<ArgumentException>(() => new TokenCore(_view, _pool, other));
     }
 }
