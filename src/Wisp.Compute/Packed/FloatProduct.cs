@@ -13,7 +13,7 @@ internal interface IFloatFormat
 {
     static abstract int Bytes { get; }
 
-    /// <summary>A power of two that values are read too small by: multiplied into the activations it is exact.</summary>
+    /// <summary>A power of two that values are read too small by: exact when multiplied into activations.</summary>
     static virtual float Scale => 1;
 
     /// <summary>The first values of 16 words.</summary>
