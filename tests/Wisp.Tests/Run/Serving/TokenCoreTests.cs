@@ -205,6 +205,31 @@ public sealed class TokenCoreTests : IDisposable
     }
 
     [Fact]
+    public void A_step_allocates_nothing_once_it_has_run()
+    {
+        using var cache = new KvCache(s_config, 12);
+        using var core = new TokenCore(_view, _pool, cache);
+        using var a = cache.Create([]);
+        using var b = cache.Create([], domain: 1);
+        TokenJob[] jobs = [new(a, new[] { 1 }), new(b, new[] { 2, 3 }, Watched: true)];
+        var sum = 0f;
+        LogitsReader read = (_, logits) => sum += logits[0];
+        Steps();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Steps();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.NotEqual(0, sum);
+
+        void Steps()
+        {
+            for (var i = 0; i < 40; i++)
+                core.Step(jobs, read);
+            a.Truncate(0);
+            b.Truncate(0);
+        }
+    }
+
+    [Fact]
     public void What_cannot_run_is_told_and_changes_nothing()
     {
         using var cache = new KvCache(s_config, 4);
