@@ -6,7 +6,7 @@ public sealed class SampleTests
 {
     // The program of ten lines in the README, as it is built: the model asks for the sum, which comes from the tool.
     [Fact]
-    public void The_sample_of_ten_lines_answers_with_what_its_function_computed()
+    public async Task The_sample_of_ten_lines_answers_with_what_its_function_computed()
     {
         var samples = Path.Combine(RepositoryRoot(), "samples", "Tool", "Program.cs");
         Assert.Equal(10, File.ReadLines(samples).Count());
@@ -20,9 +20,9 @@ public sealed class SampleTests
         };
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
-        var answer = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, error.Result);
+        var answer = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, await error);
         Assert.Contains("359", answer, StringComparison.Ordinal);
     }
 
