@@ -134,6 +134,16 @@ public sealed class EngineTests : IDisposable
     {
         using var pool = new WorkerPool(2);
         await using var engine = new Engine(View, new EngineOptions { Rows = 96 }, pool);
+        // The engine waits in this one until both others are in the queue.
+        using var queued = new ManualResetEventSlim();
+        var gate = engine.Start(Request(4, 1, 1) with
+        {
+            Allowed = _ =>
+            {
+                queued.Wait();
+                return default;
+            },
+        });
         var rows = 0L;
         var reading = engine.Start(Request(1, 1900, 1));
         var beside = engine.Start(Request(2, 20, 10) with
@@ -146,6 +156,8 @@ public sealed class EngineTests : IDisposable
                 return default;
             },
         });
+        queued.Set();
+        await Read(gate);
         Assert.Equal(10, (await Read(beside)).Count);
         // Ten passes of at most 96 rows were enough, and the prompt took what they had left.
         Assert.InRange(rows, 500, 11 * 96);
