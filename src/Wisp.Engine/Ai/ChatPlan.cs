@@ -70,7 +70,7 @@ internal sealed class ChatPlan
 
         var prompt = model.Prompts.Encode(rendered, mark);
         if (prompt.Count >= model.Context)
-            throw new ArgumentException($"The messages come to {prompt.Count:N0} tokens; the context of {model.Id} " +
+            throw new PromptTooLongException($"The messages come to {prompt.Count:N0} tokens; the context of {model.Id} " +
                 $"holds {model.Context:N0}, with the answer. Shorten them.");
 
         var sampling = SamplingOf(model, asked, native.Sampling!, effort);
