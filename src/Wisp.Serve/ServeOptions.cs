@@ -2,7 +2,7 @@ using Wisp.Compute;
 
 namespace Wisp.Serve;
 
-/// <summary>What is served and how much it may take; every value has a default that suits one person's machine.</summary>
+/// <summary>What is served and how much it may take; the defaults suit one person's machine.</summary>
 public sealed class ServeOptions
 {
     /// <summary>Model files and folders that are served beside those in <see cref="Folders"/>.</summary>

@@ -46,7 +46,7 @@ public sealed class WispServer : IAsyncDisposable
         return new WispServer(app);
     }
 
-    /// <summary>No new connections; answers that are being written are finished, for as long as the token allows.</summary>
+    /// <summary>Takes no new connections and finishes the answers that are being written.</summary>
     public Task Stop(CancellationToken cancel = default) => _app.StopAsync(cancel);
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();

@@ -100,7 +100,7 @@ internal sealed class Fields
                 "unsupported_parameter");
     }
 
-    /// <summary>Refuses fields that nobody asked for, as OpenAI does: a misspelt option would else do nothing.</summary>
+    /// <summary>Refuses fields that nobody asked for, as OpenAI does: a misspelt one would else do nothing.</summary>
     public void RefuseUnknown()
     {
         foreach (var field in _object.EnumerateObject())

@@ -60,8 +60,8 @@ internal sealed class LoadedModel : IAsyncDisposable
     public RequestGate Gate { get; }
 
     /// <exception cref="ApiException">The model has no chat template.</exception>
-    public WispChatClient Chat => _chat ?? throw new ApiException(400, $"The model '{Id}' has no chat template, so it " +
-        "continues texts and holds no conversations. Use /v1/completions, or another model.")
+    public WispChatClient Chat => _chat ?? throw new ApiException(400, $"The model '{Id}' has no chat template, so " +
+        "it continues texts and holds no conversations. Use /v1/completions, or another model.")
     {
         Param = "model", Code = "model_not_chat",
     };

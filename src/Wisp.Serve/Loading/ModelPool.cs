@@ -31,7 +31,7 @@ internal sealed class ModelPool : IAsyncDisposable
 
     public ModelShelf Shelf { get; }
 
-    /// <summary>The models in memory, and until when each stays if nobody asks for it.</summary>
+    /// <summary>The models in memory, and until when each stays unasked.</summary>
     public IReadOnlyList<(LoadedModel Model, DateTimeOffset? Until)> Loaded
     {
         get
@@ -42,7 +42,7 @@ internal sealed class ModelPool : IAsyncDisposable
         }
     }
 
-    /// <summary>A model by its name, the default one for null; it stays in memory until the lease is disposed.</summary>
+    /// <summary>A model by its name, the default one for null; it stays until the lease is disposed.</summary>
     /// <exception cref="ApiException">There is none, it cannot be read, or all places are taken.</exception>
     public async Task<ModelLease> Take(string? name, CancellationToken cancel)
     {
@@ -72,7 +72,8 @@ internal sealed class ModelPool : IAsyncDisposable
             lock (_slots)
             {
                 slot.Leases--;
-                if (slot.Loading is { IsFaulted: true } or { IsCanceled: true } && _slots.GetValueOrDefault(entry.Id) == slot)
+                if (slot.Loading is { IsFaulted: true } or { IsCanceled: true }
+                    && _slots.GetValueOrDefault(entry.Id) == slot)
                     _slots.Remove(entry.Id); // the next request tries again
             }
 
@@ -137,8 +138,8 @@ internal sealed class ModelPool : IAsyncDisposable
         if (_slots.ContainsKey(wanted.Id) || _slots.Count < _options.MaxLoaded)
             return null;
         var oldest = _slots.Values.Where(slot => slot.Leases == 0).MinBy(slot => slot.Used)
-            ?? throw new ApiException(503, $"{_options.MaxLoaded} models are in memory and all of them answer requests; " +
-                $"'{wanted.Id}' has to wait for one to end.")
+            ?? throw new ApiException(503, $"{_options.MaxLoaded} models are in memory and all of them answer " +
+                $"requests; '{wanted.Id}' has to wait for one to end.")
             {
                 Code = "models_busy", RetryAfter = TimeSpan.FromSeconds(5),
             };
@@ -183,7 +184,7 @@ internal sealed class ModelLease(LoadedModel model, ModelPool pool, string id) :
 
     public LoadedModel Model => model;
 
-    /// <summary>How long the model stays when nobody uses it, where the request says so; negative is for ever.</summary>
+    /// <summary>How long the model stays unused, where the request says so; negative is for ever.</summary>
     public TimeSpan? KeepFor { get; set; }
 
     public void Dispose()

@@ -20,7 +20,7 @@ internal sealed class ModelShelf
 
     public ModelShelf(ServeOptions options) => _options = options;
 
-    /// <summary>What stands on the shelf now, sorted by name; files that were named go before those of folders.</summary>
+    /// <summary>What stands there now, by name; files that were named go before those of folders.</summary>
     public IReadOnlyList<ShelfEntry> Entries
     {
         get

@@ -25,8 +25,8 @@ internal sealed class ChatCompletions(ModelPool pool, TimeProvider time)
         // Faults of messages and options come here, before anything is sent.
         var answers = Enumerable.Range(0, request.Choices).Select(choice =>
             chat.GetStreamingResponseAsync(request.Messages, request.OptionsOf(choice), cancel)).ToList();
-        var head = new ChatReply($"chatcmpl-{Guid.NewGuid():N}", "chat.completion", time.GetUtcNow().ToUnixTimeSeconds(),
-            model.Id, OpenAiRoutes.Fingerprint, [], null);
+        var head = new ChatReply($"chatcmpl-{Guid.NewGuid():N}", "chat.completion",
+            time.GetUtcNow().ToUnixTimeSeconds(), model.Id, OpenAiRoutes.Fingerprint, [], null);
         if (request.Stream)
             await Stream(context, head with { Object = "chat.completion.chunk" }, request, model.Tokenizer, answers);
         else

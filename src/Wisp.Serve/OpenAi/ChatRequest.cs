@@ -81,7 +81,8 @@ internal sealed record ChatRequest(List<ChatMessage> Messages, ChatOptions Optio
             "minimal" or "low" => ReasoningEffort.Low,
             "medium" => ReasoningEffort.Medium,
             "high" or "xhigh" => ReasoningEffort.High,
-            _ => throw MessageReader.OneOf("reasoning_effort", effort, "none", "minimal", "low", "medium", "high", "xhigh"),
+            _ => throw MessageReader.OneOf(
+                "reasoning_effort", effort, "none", "minimal", "low", "medium", "high", "xhigh"),
         },
     };
 

@@ -10,8 +10,9 @@ internal static class ServeCommand
 {
     public static Command Create()
     {
-        var command = new Verb("serve", "Serve models to programs, over the APIs of OpenAI, Ollama and llama.cpp", "Use",
-            "wisp serve", "wisp serve -m qwen3.gguf --models ~/models --port 9000");
+        var command = new Verb(
+            "serve", "Serve models to programs, over the APIs of OpenAI, Ollama and llama.cpp", "Use", "wisp serve",
+            "wisp serve -m qwen3.gguf --models ~/models --port 9000");
         var model = Models.Option();
         var folder = new Option<string[]>("--models")
         {
