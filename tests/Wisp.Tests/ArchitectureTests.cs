@@ -13,7 +13,8 @@ namespace Wisp.Tests;
 public class ArchitectureTests
 {
     private static readonly Assembly s_compute = typeof(Gemm).Assembly, s_engine = typeof(Transformer).Assembly,
-        s_train = typeof(Pretrain).Assembly, s_serve = typeof(WispServer).Assembly, s_program = typeof(TwoFilesExport).Assembly;
+        s_train = typeof(Pretrain).Assembly, s_serve = typeof(WispServer).Assembly,
+        s_program = typeof(TwoFilesExport).Assembly;
 
     private static readonly string[] s_bannedSuffixes =
     [

@@ -70,8 +70,8 @@ internal sealed class ChatPlan
 
         var prompt = model.Prompts.Encode(rendered, mark);
         if (prompt.Count >= model.Context)
-            throw new PromptTooLongException($"The messages come to {prompt.Count:N0} tokens; the context of {model.Id} " +
-                $"holds {model.Context:N0}, with the answer. Shorten them.");
+            throw new PromptTooLongException($"The messages come to {prompt.Count:N0} tokens; the context of " +
+                $"{model.Id} holds {model.Context:N0}, with the answer. Shorten them.");
 
         var sampling = SamplingOf(model, asked, native.Sampling!, effort);
         var mask = grammar is not null ? MaskOf(model, grammar) : answers is not null ? MaskOf(model, answers) : null;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Net;
-using Microsoft.Extensions.Logging;
 using Wisp.Serve;
 
 namespace Wisp.Cli;
@@ -54,7 +53,7 @@ internal static class ServeCommand
         {
         }
 
-        await server.Stop();
+        await server.Stop(CancellationToken.None);
         return 0;
     }
 }
