@@ -47,8 +47,8 @@ public sealed class ServeOptions
     /// <summary>The largest body of a request, in bytes.</summary>
     public long MaxRequestBytes { get; set; } = 16L << 20;
 
-    /// <summary>The SQLite file of conversations and stored responses; null keeps nothing.</summary>
-    public string? DatabasePath { get; set; }
+    /// <summary>Whether the log tells what is asked and answered; without it only numbers.</summary>
+    public bool LogContent { get; set; }
 
     public TimeProvider Time { get; set; } = TimeProvider.System;
 }

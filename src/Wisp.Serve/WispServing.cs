@@ -1,8 +1,11 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Wisp.Serve.Http;
+using Wisp.Serve.LlamaServer;
 using Wisp.Serve.Loading;
+using Wisp.Serve.Ollama;
 using Wisp.Serve.OpenAi;
+using Wisp.Serve.Watching;
 
 namespace Wisp.Serve;
 
@@ -25,6 +28,9 @@ public static class WispServing
         services.AddSingleton<ModelShelf>();
         services.AddSingleton<ModelPool>();
         services.AddSingleton<Faults>();
+        services.AddMetrics();
+        services.AddSingleton<Telemetry>();
+        services.AddSingleton<PrometheusText>();
         services.AddSingleton<WarmUp>();
         services.AddHostedService(provider => provider.GetRequiredService<WarmUp>());
         return services;
@@ -37,11 +43,27 @@ public static class WispServing
         return routes;
     }
 
+    /// <summary>Ollama's API under /api.</summary>
+    public static IEndpointRouteBuilder MapWispOllama(this IEndpointRouteBuilder routes)
+    {
+        OllamaRoutes.Map(routes);
+        return routes;
+    }
+
+    /// <summary>What llama-server has beside OpenAI's API: /health, /metrics, /tokenize and so on.</summary>
+    public static IEndpointRouteBuilder MapWispLlamaServer(this IEndpointRouteBuilder routes)
+    {
+        Health.Map(routes);
+        LlamaRoutes.Map(routes);
+        return routes;
+    }
+
     /// <summary>All that <c>wisp serve</c> answers to.</summary>
     public static IEndpointRouteBuilder MapWisp(this IEndpointRouteBuilder routes)
     {
         routes.MapWispOpenAI();
-        LlamaServer.Health.Map(routes);
+        routes.MapWispOllama();
+        routes.MapWispLlamaServer();
         return routes;
     }
 }

@@ -17,6 +17,12 @@ internal sealed class EventStream
 
     public static EventStream Events(HttpContext context) => Begin(context, "text/event-stream", events: true);
 
+    /// <summary>A stream of events that has begun.</summary>
+    public static EventStream GoOn(HttpContext context) => new(context.Response, events: true);
+
+    /// <summary>A stream of lines that has begun.</summary>
+    public static EventStream GoOnLines(HttpContext context) => new(context.Response, events: false);
+
     public static EventStream Lines(HttpContext context) => Begin(context, "application/x-ndjson", events: false);
 
     /// <param name="name">The name of the event, which OpenAI's Responses have and its completions do not.</param>

@@ -51,12 +51,14 @@ internal sealed partial class Faults(ILogger<Faults> log)
             Param = "messages", Code = "context_length_exceeded",
         },
         BadHttpRequestException { StatusCode: 413 } => new ApiException(413,
-            "The body of the request is larger than this server takes.", e) { Code = "request_too_large" },
+            "The body of the request is larger than this server takes.", e)
+        { Code = "request_too_large" },
         BadHttpRequestException bad => new ApiException(bad.StatusCode, bad.Message, e),
         ArgumentException or NotSupportedException => new ApiException(400, Worded(e), e),
         // The engine was stopped: the server goes down, or the model was unloaded.
         OperationCanceledException or ObjectDisposedException => new ApiException(503,
-            "The server is shutting down.", e) { RetryAfter = TimeSpan.FromSeconds(10) },
+            "The server is shutting down.", e)
+        { RetryAfter = TimeSpan.FromSeconds(10) },
         _ => new ApiException(500, "The server had an error while it processed the request; its log says more.", e),
     };
 

@@ -1,135 +1,96 @@
-using Wisp.Ai;
-using Wisp.Chat;
-using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Run;
 using Wisp.Serve.Http;
+using Wisp.Serve.Watching;
 
 namespace Wisp.Serve.Loading;
 
-/// <summary>One model in memory: its weights, the engine that runs all its requests, and how it is spoken to.</summary>
+/// <summary>One model in memory: a decoder that writes, an encoder that gives vectors, or a decoder for both.</summary>
 internal sealed class LoadedModel : IAsyncDisposable
 {
-    private readonly ModelFile _file;
-    private readonly WorkerPool _pool;
-    private readonly PackedWeights? _packed;
-    private readonly WispChatClient? _chat;
+    private readonly WritingModel? _writer;
+    private readonly Lazy<Vectors> _vectors;
 
-    private LoadedModel(ShelfEntry entry, ModelFile file, ServeOptions options)
+    private readonly Telemetry _telemetry;
+
+    private LoadedModel(ShelfEntry entry, WritingModel? writer, ServeOptions options, Telemetry telemetry)
     {
-        (Entry, _file) = (entry, file);
-        Tokenizer = file.Tokenizer ?? throw new ApiException(400,
-            $"The model '{entry.Id}' has no tokenizer, so it can read and write no text.");
-        _pool = new WorkerPool(options.Threads);
-        try
-        {
-            _packed = options.Pack ? file.Pack(_pool) : null;
-            Engine = new Engine(_packed?.Weights ?? file.Weights, EngineOptionsOf(options, file.Config), _pool);
-            Template = ChatTemplateFiles.FromGguf(file.Source);
-            if (Template is not null)
-                _chat = new WispChatClient(Engine, Tokenizer, Template, new ChatClientOptions
-                {
-                    ModelId = entry.Id, Time = options.Time,
-                });
-        }
-        catch
-        {
-            Engine?.DisposeAsync().AsTask().GetAwaiter().GetResult();
-            _packed?.Dispose();
-            _pool.Dispose();
-            throw;
-        }
-
-        Gate = new RequestGate(options);
+        (Entry, _writer, Gate, _telemetry) = (entry, writer, new RequestGate(options), telemetry);
+        _vectors = new Lazy<Vectors>(() => new Vectors(entry, options));
     }
 
     public ShelfEntry Entry { get; }
 
     public string Id => Entry.Id;
 
-    public Engine Engine { get; }
-
-    public Tokenizer Tokenizer { get; }
-
-    /// <summary>How messages become a prompt; null for a model that only continues texts.</summary>
-    public ChatTemplate? Template { get; }
-
-    public ModelFile File => _file;
-
     /// <summary>Counts the requests that run and wait.</summary>
     public RequestGate Gate { get; }
 
-    /// <exception cref="ApiException">The model has no chat template.</exception>
-    public WispChatClient Chat => _chat ?? throw new ApiException(400, $"The model '{Id}' has no chat template, so " +
-        "it continues texts and holds no conversations. Use /v1/completions, or another model.")
+    /// <summary>How long it took to load.</summary>
+    public TimeSpan LoadTime { get; private init; }
+
+    public bool Writes => _writer is not null;
+
+    /// <exception cref="ApiException">The model writes no text.</exception>
+    public WritingModel Writer => _writer ?? throw ApiException.Invalid(
+        $"The model '{Id}' gives vectors and writes no text. Use /v1/embeddings, or another model.", "model",
+        "model_not_generative");
+
+    /// <summary>What turns texts into vectors, opened when it is first asked for.</summary>
+    /// <exception cref="ApiException">The model cannot.</exception>
+    public Vectors Vectors => _vectors.Value;
+
+    /// <summary>Bytes in memory, about.</summary>
+    public long Bytes => _writer?.Bytes ?? Entry.Bytes;
+
+    /// <summary>Tokens of one request.</summary>
+    public int Context => _writer?.Engine.Context ?? Vectors.Context;
+
+    /// <summary>Runs a request, where there is room for it, and tells of it.</summary>
+    /// <param name="operation">chat, text_completion or embeddings.</param>
+    /// <param name="places">Texts that it has written at once.</param>
+    /// <exception cref="ApiException">Too many wait already.</exception>
+    public Task Run(string operation, int places, Func<Work, Task> body) =>
+        Work.Run(_telemetry, operation, Id, async work =>
+        {
+            using var pass = Gate.Enter(places);
+            await body(work);
+        });
+
+    /// <summary>Opens a model and runs it once.</summary>
+    public static async Task<LoadedModel> Open(
+        ShelfEntry entry, ServeOptions options, Telemetry telemetry, CancellationToken cancel)
     {
-        Param = "model", Code = "model_not_chat",
-    };
-
-    /// <summary>Bytes of weights, keys and values in memory.</summary>
-    public long Bytes => (_packed?.Bytes ?? _file.Source.Length)
-        + (_file.Config.KvBytesPerToken(KvTypeUsed) * CacheTokens);
-
-    public KvType KvTypeUsed { get; private init; }
-
-    public int CacheTokens { get; private init; }
-
-    /// <summary>Opens a model and runs it once, so that no request pays for compiling what it needs.</summary>
-    public static async Task<LoadedModel> Open(ShelfEntry entry, ServeOptions options, CancellationToken cancel)
-    {
-        var file = ModelFile.Open(entry.Path);
-        LoadedModel model;
+        var begin = options.Time.GetTimestamp();
+        var encodes = false;
+        using (var head = Gguf.Open(entry.Path))
+            encodes = TextEmbedder.IsEncoder(head);
+        var writer = encodes ? null : new WritingModel(entry.Id, ModelFile.Open(entry.Path), options);
         try
         {
-            var engine = EngineOptionsOf(options, file.Config);
-            model = new LoadedModel(entry, file, options) { KvTypeUsed = engine.Kv, CacheTokens = engine.CacheTokens };
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
-        }
-
-        try
-        {
-            await model.WarmUp(cancel);
+            if (writer is not null)
+                await writer.WarmUp(cancel);
+            var model = new LoadedModel(entry, writer, options, telemetry)
+            {
+                LoadTime = options.Time.GetElapsedTime(begin),
+            };
+            if (encodes)
+                await model.Vectors.WarmUp(cancel);
             return model;
         }
         catch
         {
-            await model.DisposeAsync();
+            if (writer is not null)
+                await writer.DisposeAsync();
             throw;
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        await Engine.DisposeAsync();
-        _packed?.Dispose();
-        _pool.Dispose();
-        _file.Dispose();
-    }
-
-    // A context that is longer than what was asked for costs nothing but memory, so models with a shorter one take
-    // what they were trained for.
-    private static EngineOptions EngineOptionsOf(ServeOptions options, ModelConfig config) => new EngineOptions
-    {
-        Context = options.Context == 0 ? 0 : Math.Min(options.Context, config.Context),
-        CacheTokens = options.CacheTokens, Kv = options.Kv, MaxRequests = options.Parallel,
-        Rows = Math.Max(256, options.Parallel + KvStore.BlockTokens),
-    }.Checked(config.Context);
-
-    private async Task WarmUp(CancellationToken cancel)
-    {
-        var length = Math.Min(Engine.Context / 2, 32);
-        await using var stream = Engine.Start(new EngineRequest
-        {
-            Prompt = [.. Enumerable.Range(0, Math.Max(1, length))
-                .Select(i => i % Tokenizer.VocabularySize)],
-            MaxTokens = Math.Min(4, Engine.Context - Math.Max(1, length)), End = new HashSet<int>(), Domain = -1,
-        }, cancel);
-        await foreach (var _ in stream.ReadAllAsync(cancel))
-        {
-        }
+        if (_vectors.IsValueCreated)
+            await _vectors.Value.DisposeAsync();
+        if (_writer is not null)
+            await _writer.DisposeAsync();
     }
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics.Metrics;
 using Wisp.Serve.Http;
+using Wisp.Serve.Watching;
 
 namespace Wisp.Serve.Loading;
 
@@ -19,13 +21,29 @@ internal sealed class ModelPool : IAsyncDisposable
     private static readonly TimeSpan s_sweep = TimeSpan.FromSeconds(1);
 
     private readonly ServeOptions _options;
+    private readonly Telemetry _telemetry;
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal); // guarded by itself
     private readonly ITimer _timer;
     private readonly CancellationTokenSource _end = new();
 
-    public ModelPool(ServeOptions options, ModelShelf shelf)
+    public ModelPool(ServeOptions options, ModelShelf shelf, Telemetry telemetry)
     {
-        (_options, Shelf) = (options, shelf);
+        (_options, _telemetry, Shelf) = (options, telemetry, shelf);
+        telemetry.Watch("wisp.requests", "{request}", "Requests that run and wait", () => Measured((model, add) =>
+        {
+            add("running", model.Gate.Running);
+            add("waiting", model.Gate.Waiting);
+        }));
+        telemetry.Watch("wisp.kv.blocks", "{block}", "Blocks of 16 tokens of keys and values", () => Measured(
+            (model, add) =>
+            {
+                if (!model.Writes)
+                    return;
+                var use = model.Writer.Engine.Use;
+                add("used", use.Used);
+                add("idle", use.Idle);
+                add("free", use.Free);
+            }));
         _timer = options.Time.CreateTimer(_ => Sweep(), null, s_sweep, s_sweep);
     }
 
@@ -59,7 +77,7 @@ internal sealed class ModelPool : IAsyncDisposable
                 _slots[entry.Id] = found = new Slot(entry);
             slot = found;
             slot.Leases++;
-            slot.Loading ??= Task.Run(() => LoadedModel.Open(entry, _options, _end.Token));
+            slot.Loading ??= Task.Run(() => LoadedModel.Open(entry, _options, _telemetry, _end.Token));
         }
 
         await Drop(evicted);
@@ -125,6 +143,15 @@ internal sealed class ModelPool : IAsyncDisposable
     {
         Param = "model", Code = "model_not_found",
     };
+
+    private List<Measurement<long>> Measured(Action<LoadedModel, Action<string, long>> read)
+    {
+        var found = new List<Measurement<long>>();
+        foreach (var (model, _) in Loaded)
+            read(model, (state, value) => found.Add(new Measurement<long>(value,
+                new("gen_ai.request.model", model.Id), new("state", state))));
+        return found;
+    }
 
     private DateTimeOffset? UntilOf(Slot slot)
     {

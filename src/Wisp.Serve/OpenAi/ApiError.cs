@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Wisp.Serve.Http;
 
@@ -13,11 +13,14 @@ internal static class ApiError
         if (!context.Response.HasStarted)
             return JsonReply.Send(context, reply, OpenAiJson.Default.ErrorReply, fault.Status);
         // In a stream that has begun, the error is its last piece.
-        var body = context.Response.BodyWriter;
-        body.Write("data: "u8);
-        using (var json = new Utf8JsonWriter(body, JsonReply.Writing))
-            JsonSerializer.Serialize(json, reply, OpenAiJson.Default.ErrorReply);
-        body.Write("\n\n"u8);
-        return body.FlushAsync(context.RequestAborted).AsTask();
+        return EventStream.GoOn(context).Send(reply, OpenAiJson.Default.ErrorReply, context.RequestAborted);
     }
+
+    /// <summary>The same, but for the streams of responses, whose errors are events.</summary>
+    public static Task Responses(HttpContext context, ApiException fault) => !context.Response.HasStarted
+        ? OpenAi(context, fault)
+        : EventStream.GoOn(context).Send(new JsonObject
+        {
+            ["type"] = "error", ["code"] = fault.Code, ["message"] = fault.Message, ["param"] = fault.Param,
+        }, OpenAiJson.Default.JsonObject, context.RequestAborted, "error");
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
 using Wisp.Ai;
 using Wisp.Run;
@@ -11,6 +12,8 @@ internal sealed record ChatRequest(List<ChatMessage> Messages, ChatOptions Optio
     // A request of many choices takes as many places as it has choices.
     private const int MaxChoices = 128;
     private const int MaxLogProbabilities = 20;
+
+    public required Sampling Sampling { get; init; }
 
     public int Choices { get; private init; } = 1;
 
@@ -41,11 +44,12 @@ internal sealed record ChatRequest(List<ChatMessage> Messages, ChatOptions Optio
                 "invalid_value");
         int? scores = wanted ? top ?? 0 : null;
         var seed = SamplingFields.Seed(fields);
+        var sampling = SamplingFields.Read(fields, new Sampling(), vocabulary);
         var native = new WispChatOptions
         {
-            Sampling = SamplingFields.Read(fields, new Sampling(), vocabulary),
+            Sampling = sampling,
             Grammar = fields.Text("grammar"), LogProbabilities = scores,
-            TemplateVariables = TemplateVariables(fields),
+            TemplateVariables = TemplateVariables(fields), StreamCalls = true,
         };
         var tools = MessageReader.Tools(fields);
         var streamed = fields.Object("stream_options");
@@ -61,7 +65,7 @@ internal sealed record ChatRequest(List<ChatMessage> Messages, ChatOptions Optio
             RawRepresentationFactory = _ => native,
         })
         {
-            Choices = fields.Count("n", 1, MaxChoices) ?? 1,
+            Sampling = sampling, Choices = fields.Count("n", 1, MaxChoices) ?? 1,
             Stream = fields.Flag("stream") ?? false,
             IncludeUsage = streamed?.Flag("include_usage") ?? false,
             LogProbabilities = scores,
@@ -86,9 +90,9 @@ internal sealed record ChatRequest(List<ChatMessage> Messages, ChatOptions Optio
         },
     };
 
-    private static System.Text.Json.Nodes.JsonObject? TemplateVariables(Fields fields) =>
+    private static JsonObject? TemplateVariables(Fields fields) =>
         fields.Object("chat_template_kwargs") is null ? null
-            : System.Text.Json.Nodes.JsonObject.Create(fields.Any("chat_template_kwargs")!.Value.Clone());
+            : JsonObject.Create(fields.Any("chat_template_kwargs")!.Value.Clone());
 
     /// <summary>The options of one of several choices: each has a seed of its own.</summary>
     public ChatOptions OptionsOf(int choice)

@@ -66,7 +66,11 @@ internal sealed record ErrorBody(string Message, string Type)
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, GenerationMode = JsonSourceGenerationMode.Default)]
 [JsonSerializable(typeof(ChatReply))]
+[JsonSerializable(typeof(CompletionReply))]
+[JsonSerializable(typeof(EmbeddingList<float[]>))]
+[JsonSerializable(typeof(EmbeddingList<string>))]
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(ModelCard))]
+[JsonSerializable(typeof(System.Text.Json.Nodes.JsonObject))]
 [JsonSerializable(typeof(ErrorReply))]
 internal sealed partial class OpenAiJson : JsonSerializerContext;

@@ -10,8 +10,10 @@ namespace Wisp.Serve.OpenAi;
 /// <summary>The routes under /v1 and the shape of their errors.</summary>
 internal static class OpenAiRoutes
 {
+    public static string Version { get; } = typeof(OpenAiRoutes).Assembly.GetName().Version!.ToString(3);
+
     /// <summary>Which program answered.</summary>
-    public static string Fingerprint { get; } = $"wisp-{typeof(OpenAiRoutes).Assembly.GetName().Version?.ToString(3)}";
+    public static string Fingerprint { get; } = $"wisp-{Version}";
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -19,6 +21,8 @@ internal static class OpenAiRoutes
         var options = routes.ServiceProvider.GetRequiredService<ServeOptions>();
         var faults = routes.ServiceProvider.GetRequiredService<Faults>();
         Post("/v1/chat/completions", new ChatCompletions(pool, options.Time).Handle);
+        Post("/v1/completions", new Completions(pool, options.Time).Handle);
+        Post("/v1/embeddings", new Embeddings(pool).Handle);
         routes.MapGet("/v1/models", faults.Guard(ApiError.OpenAi, context => ListModels(context, pool)));
         routes.MapGet("/v1/models/{**name}", faults.Guard(ApiError.OpenAi, context => OneModel(context, pool)));
 
