@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Wisp.Run;
 using Wisp.Serve;
 
 namespace Wisp.Tests.Serve;
@@ -9,25 +10,38 @@ namespace Wisp.Tests.Serve;
 /// <summary>wisp serve in this process, on a free port of the loopback, with the small chat model.</summary>
 public sealed class LiveServer : IAsyncLifetime
 {
-    private WispServer? _server;
-
     public const string Model = "wisp-chat";
 
-    internal WispServer Server => _server ?? throw new InvalidOperationException("not started");
+    private WispServer? _server;
 
     public HttpClient Http { get; } = new();
 
-    public async ValueTask InitializeAsync()
+    internal WispServer Server => _server ?? throw new InvalidOperationException("not started");
+
+    /// <summary>Of the chat model, which is the only one that tests load here.</summary>
+    internal Engine Engine => Server.Models.Loaded.Single(loaded => loaded.Model.Id == Model).Model.Writer.Engine;
+
+    public static string ModelFolder => Path.Combine(Root, "models");
+
+    public static string ModelPath => Path.Combine(ModelFolder, $"{Model}.gguf");
+
+    public async ValueTask InitializeAsync() => await Begin(new ServeOptions { Folders = { ModelFolder } }, new());
+
+    /// <summary>A server of other options, ready.</summary>
+    internal static async Task<LiveServer> Open(ServeOptions options, ListenOptions? listen = null)
     {
-        _server = await Start(new ServeOptions { Models = { ModelPath } });
+        var server = new LiveServer();
+        await server.Begin(options, listen ?? new ListenOptions());
+        return server;
+    }
+
+    private async Task Begin(ServeOptions options, ListenOptions listen)
+    {
+        options.Models.Add(ModelPath);
+        _server = await WispServer.Start(options, listen with { Address = IPAddress.Loopback, Port = 0 });
         Http.BaseAddress = _server.Address;
         await _server.Ready;
     }
-
-    public static string ModelPath => Path.Combine(Root, "models", $"{Model}.gguf");
-
-    internal static Task<WispServer> Start(ServeOptions options) =>
-        WispServer.Start(options, new ListenOptions { Address = IPAddress.Loopback, Port = 0 });
 
     public async ValueTask DisposeAsync()
     {
@@ -67,11 +81,37 @@ public sealed class LiveServer : IAsyncLifetime
         return [.. events[..^1].Select(piece => JsonNode.Parse(piece["data: ".Length..])!)];
     }
 
+    /// <summary>The lines of a stream of JSON.</summary>
+    public async Task<List<JsonNode>> Lines(string path, string body)
+    {
+        using var response = await Http.PostAsync(path, Body(body));
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, text);
+        Assert.Equal("application/x-ndjson", response.Content.Headers.ContentType!.MediaType);
+        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+    }
+
+    /// <summary>A request whose answer does not end by itself: the tokens that end one are forbidden.</summary>
+    internal string Endless(int tokens, bool stream = true) => new JsonObject
+    {
+        ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = "Tell me a story." }),
+        ["max_tokens"] = tokens, ["stream"] = stream, ["seed"] = 1,
+        ["logit_bias"] = new JsonObject(Server.Models.Loaded.First().Model.Writer.Tokenizer.EndOfGeneration.Select(
+            id => KeyValuePair.Create(id.ToString(), (JsonNode?)JsonValue.Create(-100)))),
+    }.ToJsonString();
+
+    /// <summary>A streaming POST that has begun to be answered.</summary>
+    internal async Task<HttpResponseMessage> Begin(string path, string body, CancellationToken cancel = default)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Body(body) };
+        return await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel);
+    }
+
     public static StringContent Body(string json) => new(json, Encoding.UTF8, "application/json");
 
     public static string Quoted(string text) => JsonSerializer.Serialize(text);
 
-    private static string Root
+    public static string Root
     {
         get
         {
