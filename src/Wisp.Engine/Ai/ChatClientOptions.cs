@@ -49,6 +49,12 @@ public sealed record WispChatOptions
     /// </summary>
     public int? LogProbabilities { get; init; }
 
+    /// <summary>
+    /// Whether updates also hold calls piece by piece, as <see cref="FunctionCallDelta"/>, before the
+    /// FunctionCallContent that ends each.
+    /// </summary>
+    public bool StreamCalls { get; init; }
+
     /// <summary>Prefixes of prompts are shared between requests of one domain and never across.</summary>
     public long Domain { get; init; }
 

@@ -118,6 +118,14 @@ public sealed class WispChatClient : IChatClient, IAsyncDisposable
         return Write(ChatPlan.Of(_model, messages, asked, NativeOf(asked), Draw(), _options), cancellationToken);
     }
 
+    /// <summary>The text of the prompt that these messages become, and that the answer would go on with.</summary>
+    /// <exception cref="ArgumentException">Messages or options that cannot be.</exception>
+    public string Prompt(IEnumerable<ChatMessage> messages, ChatOptions? options = null)
+    {
+        var asked = options ?? new ChatOptions();
+        return ChatPlan.Prompt(_model, messages, asked, NativeOf(asked), _options.Time);
+    }
+
     /// <inheritdoc/>
     public object? GetService(Type serviceType, object? serviceKey = null)
     {

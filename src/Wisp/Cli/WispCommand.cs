@@ -13,6 +13,7 @@ internal static class WispCommand
         {
             RunCommand.Create(),
             RunCommand.CreateDream(),
+            ServeCommand.Create(),
             InspectCommand.Create(),
             ConvertCommand.Create(),
             QuantizeCommand.Create(),

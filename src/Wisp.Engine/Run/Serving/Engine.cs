@@ -63,7 +63,7 @@ public sealed class Engine : IAsyncDisposable
             throw new ArgumentException("The prompt is empty; a text begins with a token.");
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(request.MaxTokens, nameof(request));
         if (request.Prompt.Count + (long)request.MaxTokens > Context)
-            throw new ArgumentException(
+            throw new PromptTooLongException(
                 $"The prompt has {request.Prompt.Count:N0} tokens and {request.MaxTokens:N0} more are asked for; the " +
                 $"context holds {Context:N0}. Shorten the prompt or ask for fewer.");
         foreach (var token in request.Prompt)
