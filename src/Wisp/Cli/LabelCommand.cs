@@ -40,7 +40,7 @@ internal static class LabelCommand
         if (log.TornBytes > 0)
             Terminal.Say(console, $"{log.Path}: the last {log.TornBytes} bytes were half a record, left by a program " +
                 "that was killed; nothing that was reported as saved is lost.");
-        await using var work = Source(console, parse, arguments, desk, log, cancel);
+        await using var work = Source(parse, arguments, desk, log, cancel);
         var fresh = Channel.CreateBounded<Comparison>(Ahead);
         using var table = new LabelDesk(log, desk, fresh.Reader);
         var progress = new LabelProgress(table, desk.Labeller, work.Keys, log.Path);
@@ -76,8 +76,7 @@ internal static class LabelCommand
     }
 
     private static LabelWork Source(
-        IAnsiConsole console, ParseResult parse, LabelArguments arguments, DeskOptions desk, LabelLog log,
-        CancellationToken cancel)
+        ParseResult parse, LabelArguments arguments, DeskOptions desk, LabelLog log, CancellationToken cancel)
     {
         var done = LabelDesk.DoneBy(desk.Labeller, log.Reading);
         if (arguments.Candidates(parse) is { } file)

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json;
 using Spectre.Console;
 using Wisp.Label;
-using Wisp.Train.Align;
 using Wisp.Train.Align.Labels;
 using Wisp.Train.Report;
 

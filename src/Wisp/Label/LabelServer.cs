@@ -101,7 +101,7 @@ internal sealed class LabelServer : IAsyncDisposable
                 "This address is from an earlier start of wisp label. Open the one that it shows now.");
     }
 
-    private async Task AnswerAsync(HttpContext context, Func<HttpContext, Task<JsonObject>> answer)
+    private static async Task AnswerAsync(HttpContext context, Func<HttpContext, Task<JsonObject>> answer)
     {
         try
         {
