@@ -26,6 +26,7 @@ internal static class WispCommand
             RerankCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
+            LabelCommand.Create(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
         };

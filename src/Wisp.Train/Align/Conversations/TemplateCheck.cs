@@ -1,0 +1,56 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Wisp.Chat;
+
+namespace Wisp.Train.Align.Conversations;
+
+/// <summary>
+/// Whether a chat template says all that stands in a conversation. Some leave out what they were not made for, such as
+/// a system turn, and then a model is judged by, or learns from, something that nobody wrote.
+/// </summary>
+public static class TemplateCheck
+{
+    /// <exception cref="InvalidDataException">
+    /// It drops a turn or a call, or refuses the conversation; the message says which.
+    /// </exception>
+    public static void Require(ChatTemplate template, Conversation conversation)
+    {
+        string rendered;
+        try
+        {
+            rendered = template.Render(
+                ChatFormat.Messages(conversation), conversation.Tools, addGenerationPrompt: true, null, default);
+        }
+        catch (TemplateException e)
+        {
+            throw new InvalidDataException($"The chat template refuses the conversation: {e.Message}", e);
+        }
+
+        var at = 0; // turns come in order, so a text that was said before does not count for a later turn
+        for (var i = 0; i < conversation.Turns.Count; i++)
+        {
+            var turn = conversation.Turns[i];
+            foreach (var part in (string[])[turn.Text.Trim(), .. turn.Calls.Select(call => call.Name)])
+                at = Find(rendered, part, at) is >= 0 and var found ? found + part.Length
+                    : throw new InvalidDataException(
+                        $"The chat template drops turn {i + 1} ({Conversation.Name(turn.Role)}): what stands in it " +
+                        "does not stand in the text that the model reads. Use a model whose template says all.");
+        }
+
+        foreach (var tool in conversation.Tools ?? [])
+            if (NameOf(tool) is { } name && !rendered.Contains(name, StringComparison.Ordinal))
+                throw new InvalidDataException($"The chat template drops the function '{name}'. Use a model whose " +
+                    "template tells of functions.");
+    }
+
+    // As it is, or as JSON has it: some templates quote what a tool returned.
+    private static int Find(string rendered, string part, int from)
+    {
+        var at = rendered.IndexOf(part, from, StringComparison.Ordinal);
+        return at >= 0 ? at : rendered.IndexOf(
+            JsonEncodedText.Encode(part).ToString(), from, StringComparison.Ordinal);
+    }
+
+    private static string? NameOf(JsonNode? tool) =>
+        (tool?["function"] ?? tool)?["name"] is JsonValue name && name.TryGetValue<string>(out var text) ? text : null;
+}
