@@ -171,8 +171,8 @@ internal static class ServeBench
         Line($"{DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores, .NET {Environment.Version}. Made by");
         Line($"`./wisp bench serve --out FILE`; what is timed stands in [METHOD.md](../METHOD.md).");
         Line($"");
-        Line($"{clients} clients for {time.TotalSeconds:0} s on {Path.GetFileName(model)}, {AnswerTokens} tokens an " +
-            $"answer, streamed; clients and server share the machine.");
+        Line($"{clients} clients for {time.TotalSeconds:0} s on {Path.GetFileName(model)}, {AnswerTokens} tokens an");
+        Line($"answer, streamed; clients and server share the machine.");
         Line($"");
         Line($"| | |");
         Line($"|---|---|");
