@@ -18,8 +18,8 @@ internal static class PairCommand
     private const string DataName = "pairs.jsonl";
 
     private const string Shapes =
-        "Judgments of wisp label; or pairs, .jsonl or .json, with 'chosen' and 'rejected': two lists of messages, two " +
-        "texts after a 'prompt' or an 'instruction', or the texts of hh-rlhf; also as .gz or .zst";
+        "Judgments of wisp label; or pairs, .jsonl or .json, with 'chosen' and 'rejected': two lists of messages, " +
+        "two texts after a 'prompt' or an 'instruction', or the texts of hh-rlhf; also as .gz or .zst";
 
     public static Command CreateReward()
     {
