@@ -26,7 +26,7 @@ internal static class ChatMessages
                     .. turn.Text.Length > 0 ? [new TextContent(turn.Text)] : (AIContent[])[],
                     .. turn.Calls.Select(call => new FunctionCallContent(
                         $"call-{calls++}", call.Name, call.Arguments.ToDictionary(
-                            pair => pair.Key, pair => (object?)JsonSerializer.SerializeToElement(pair.Value)))),
+                            pair => pair.Key, pair => (object?)Element(pair.Value)))),
                 ]),
             });
         return messages;
@@ -38,7 +38,7 @@ internal static class ChatMessages
         var function = tool?["function"] ?? tool;
         return (AITool)AIFunctionFactory.CreateDeclaration(
             function?["name"]?.GetValue<string>() ?? "", function?["description"]?.GetValue<string>(),
-            JsonSerializer.SerializeToElement(function?["parameters"] ?? new JsonObject()));
+            Element(function?["parameters"] ?? new JsonObject()));
     }).ToList();
 
     /// <summary>What was answered, as the assistant's turn.</summary>
@@ -52,7 +52,15 @@ internal static class ChatMessages
             Thought = thought.Length > 0 ? thought : null,
             Calls = [.. contents.OfType<FunctionCallContent>().Select(call => new ToolCall(
                 call.Name, JsonSerializer.SerializeToNode(
-                    call.Arguments ?? new Dictionary<string, object?>(), AIJsonUtilities.DefaultOptions)!.AsObject()))],
+                    call.Arguments ?? new Dictionary<string, object?>(),
+                    AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)))!.AsObject()))],
         };
+    }
+
+    // Without reflection, which a program compiled ahead of time has none of.
+    private static JsonElement Element(JsonNode? node)
+    {
+        using var document = JsonDocument.Parse(node?.ToJsonString() ?? "null");
+        return document.RootElement.Clone();
     }
 }

@@ -5,7 +5,6 @@ using System.Text.Json.Nodes;
 using Wisp.Label;
 using Wisp.Tests.Train.Align.Labels;
 using Wisp.Tests.Train.Data;
-using Wisp.Train.Align.Labels;
 
 namespace Wisp.Tests.Label;
 

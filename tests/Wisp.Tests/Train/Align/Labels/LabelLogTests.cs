@@ -133,7 +133,7 @@ public sealed class LabelLogTests : IDisposable
         var text = File.ReadAllText(Path);
         Assert.Contains(part, text);
         File.WriteAllText(Path, text.Replace(part, instead));
-        foreach (var read in (Action[])[() => LabelReading.Of(Path), () => PreferenceReader.Read(Path).ToList()])
+        foreach (var read in (Func<object>[])[() => LabelReading.Of(Path), () => PreferenceReader.Read(Path).ToList()])
         {
             var fault = Assert.Throws<InvalidDataException>(read).Message;
             Assert.Contains(expected, fault);
