@@ -19,13 +19,13 @@ internal static class Judged
     /// <param name="ranking">Candidates from best to worst, such as "1>0" or "0=1".</param>
     public static LabelRecord Record(
         Comparison comparison, string labeller, string ranking, bool repeat = false) => new()
-    {
-        Kind = LabelKind.Judgment, Id = $"id{Interlocked.Increment(ref s_ids)}", Labeller = labeller,
-        Time = new DateTimeOffset(2026, 3, 14, 15, 9, 26, 535, TimeSpan.Zero), Seconds = 2.5, Comparison = comparison,
-        Shown = [.. Enumerable.Range(0, comparison.Candidates.Count).Reverse()], IsRepeat = repeat,
-        Ranking = [.. ranking.Split('>').Select(group => (IReadOnlyList<int>)
+        {
+            Kind = LabelKind.Judgment, Id = $"id{Interlocked.Increment(ref s_ids)}", Labeller = labeller,
+            Time = new DateTimeOffset(2026, 3, 14, 15, 9, 26, 535, TimeSpan.Zero), Seconds = 2.5,
+            Comparison = comparison, Shown = [.. Enumerable.Range(0, comparison.Candidates.Count).Reverse()], IsRepeat = repeat,
+            Ranking = [.. ranking.Split('>').Select(group => (IReadOnlyList<int>)
             [.. group.Split('=').Select(place => int.Parse(place, CultureInfo.InvariantCulture))])],
-    };
+        };
 
     public static LabelRecord Undo(LabelRecord record) => new()
     {

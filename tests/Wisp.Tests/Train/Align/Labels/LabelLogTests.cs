@@ -37,7 +37,8 @@ public sealed class LabelLogTests : IDisposable
         var rich = Rich();
         var skip = Judged.Record(Judged.Comparison("2", "x", "y"), "Ben", "0>1") with
         {
-            Kind = LabelKind.Skip, Ranking = [],
+            Kind = LabelKind.Skip,
+            Ranking = [],
         };
         var undo = Judged.Undo(skip);
         using (var log = LabelLog.Open(Path))
@@ -155,7 +156,8 @@ public sealed class LabelLogTests : IDisposable
             log.Append(Judged.Record(Judged.Comparison("3", "p", "q", "r", "s"), "Ann", "2>0>1=3"));
             log.Append(Judged.Record(Judged.Comparison("4", "x", "y"), "Ann", "0>1") with
             {
-                Kind = LabelKind.Skip, Ranking = [],
+                Kind = LabelKind.Skip,
+                Ranking = [],
             });
         }
 
