@@ -22,7 +22,8 @@ internal static class Judged
         {
             Kind = LabelKind.Judgment, Id = $"id{Interlocked.Increment(ref s_ids)}", Labeller = labeller,
             Time = new DateTimeOffset(2026, 3, 14, 15, 9, 26, 535, TimeSpan.Zero), Seconds = 2.5,
-            Comparison = comparison, Shown = [.. Enumerable.Range(0, comparison.Candidates.Count).Reverse()], IsRepeat = repeat,
+            Comparison = comparison, Shown = [.. Enumerable.Range(0, comparison.Candidates.Count).Reverse()],
+            IsRepeat = repeat,
             Ranking = [.. ranking.Split('>').Select(group => (IReadOnlyList<int>)
             [.. group.Split('=').Select(place => int.Parse(place, CultureInfo.InvariantCulture))])],
         };
