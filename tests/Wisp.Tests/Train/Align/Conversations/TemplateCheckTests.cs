@@ -21,7 +21,7 @@ public class TemplateCheckTests
         "drops turn 3 (assistant)")]
     [InlineData("{{ messages[0].content }}{{ messages[1].content }}{{ messages[2].content }}", "drops turn 4 (user)")]
     [InlineData("{% for m in messages %}{{ m.content[:3] }}{% endfor %}", "drops turn 1 (system)")]
-    [InlineData("{{ raise_exception('no system turns') }}", "refuses the conversation: no system turns")]
+    [InlineData("{{ raise_exception('no system turns') }}", "refuses the conversation: template line 1: no s")]
     public void A_template_that_drops_text_is_refused(string template, string expected) => Assert.Contains(
         expected, Assert.Throws<InvalidDataException>(
             () => TemplateCheck.Require(new ChatTemplate(template), Talk())).Message);
@@ -126,8 +126,8 @@ public class TemplateCheckTests
 
         """)]
     [InlineData("""[{"role": "user", "content": "?"}, {"role": "system", "content": "late"}]""", null,
-        "error: A system turn stands first.")]
-    [InlineData("""[{"role": "critic", "content": "?"}]""", null, "error: There is no role critic.")]
+        "A system turn stands first.")]
+    [InlineData("""[{"role": "critic", "content": "?"}]""", null, "There is no role critic.")]
     public void Other_implementations_of_Jinja_make_the_same_text(string messages, string? tools, string expected)
     {
         string rendered;
@@ -138,7 +138,7 @@ public class TemplateCheckTests
         }
         catch (TemplateException e)
         {
-            rendered = "error: " + e.Message;
+            rendered = e.Message.Split(": ", 2)[1]; // where in the template is ours alone
         }
 
         Assert.StartsWith(expected.Replace("§\n", ""), rendered); // § breaks a line that is too long for this page
