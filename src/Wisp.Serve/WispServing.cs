@@ -5,6 +5,7 @@ using Wisp.Serve.LlamaServer;
 using Wisp.Serve.Loading;
 using Wisp.Serve.Ollama;
 using Wisp.Serve.OpenAi;
+using Wisp.Serve.Store;
 using Wisp.Serve.Watching;
 
 namespace Wisp.Serve;
@@ -28,6 +29,9 @@ public static class WispServing
         services.AddSingleton<ModelShelf>();
         services.AddSingleton<ModelPool>();
         services.AddSingleton<Faults>();
+        services.AddSingleton(_ => options.Database is { } path ? WispDatabase.Open(path) : WispDatabase.InMemory());
+        services.AddSingleton(provider =>
+            new Conversations(provider.GetRequiredService<WispDatabase>(), options.Time));
         services.AddMetrics();
         services.AddSingleton<Telemetry>();
         services.AddSingleton<PrometheusText>();
@@ -58,12 +62,20 @@ public static class WispServing
         return routes;
     }
 
+    /// <summary>The page to chat on, at /.</summary>
+    public static IEndpointRouteBuilder MapWispPage(this IEndpointRouteBuilder routes)
+    {
+        Page.PageRoutes.Map(routes);
+        return routes;
+    }
+
     /// <summary>All that <c>wisp serve</c> answers to.</summary>
     public static IEndpointRouteBuilder MapWisp(this IEndpointRouteBuilder routes)
     {
         routes.MapWispOpenAI();
         routes.MapWispOllama();
         routes.MapWispLlamaServer();
+        routes.MapWispPage();
         return routes;
     }
 }

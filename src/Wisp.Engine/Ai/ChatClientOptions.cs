@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Wisp.Model;
 using Wisp.Run;
 
 namespace Wisp.Ai;
@@ -21,6 +22,9 @@ public sealed record ChatClientOptions
     /// aside before it begins.
     /// </summary>
     public int? MaxOutputTokens { get; init; }
+
+    /// <summary>What changes the weights for the requests of this client; null leaves them as they are.</summary>
+    public LoraAdapter? Adapter { get; init; }
 
     /// <summary>For the engine that <see cref="WispChatClient.Open"/> makes.</summary>
     public EngineOptions Engine { get; init; } = new();

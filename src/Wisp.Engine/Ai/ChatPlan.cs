@@ -91,6 +91,7 @@ internal sealed class ChatPlan
                 Seed = asked.Seed is { } given ? unchecked((ulong)given) : seed,
                 End = model.Tokenizer.EndOfGeneration,
                 Domain = native.Domain,
+                Adapter = defaults.Adapter,
                 LogProbabilities = native.LogProbabilities,
                 Breakers = sampling.HasDry ? SequenceBreakers.Of(model.Tokenizer, sampling.DryBreakers) : null,
             },

@@ -96,8 +96,9 @@ internal sealed partial class Doorkeeper
         headers.AccessControlMaxAge = "600";
     }
 
-    /// <summary>What tells nothing about models and people: probes have no key.</summary>
-    private static bool IsOpen(PathString path) => path == "/health" || path == "/v1/health";
+    /// <summary>What tells nothing about models and people: probes have no key, and the page asks for one.</summary>
+    private static bool IsOpen(PathString path) =>
+        path == "/health" || path == "/v1/health" || Page.PageAssets.Has(path);
 
     private bool HasKey(HttpRequest request)
     {

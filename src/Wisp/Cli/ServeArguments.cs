@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Wisp.Serve;
+using Wisp.Serve.Store;
 
 namespace Wisp.Cli;
 
@@ -104,8 +105,9 @@ internal sealed class ServeArguments
             Parallel = parse.GetValue(_parallel), Queue = parse.GetValue(_queue),
             MaxLoaded = parse.GetValue(_loaded), IdleAfter = TimeSpan.FromMinutes(idle),
             LogContent = parse.GetValue(_content),
+            Database = Path.Combine(Places.UserFolder(Environment.GetEnvironmentVariable), WispDatabase.FileName),
         };
-        options.Models.Add(Models.Find(parse.GetValue(_model)));
+        options.Models.Add(Models.FindForChat(parse.GetValue(_model)));
         foreach (var folder in parse.GetValue(_folders) ?? [])
             options.Folders.Add(Directory.Exists(folder) ? folder
                 : throw new UserException($"--models {folder}: no such folder. Check the name."));

@@ -62,6 +62,7 @@ internal static class ServeCommand
         var at = server.Address.ToString().TrimEnd('/');
         return string.Join('\n',
             $"wisp: ready: {server.Describe()}",
+            $"  The page    {at}",
             $"  OpenAI      {at}/v1",
             $"  Ollama      {at}",
             $"  llama.cpp   {at}/health, /metrics, /tokenize ...",
