@@ -85,7 +85,8 @@ public sealed record AnswerCheck(Proportion Ended, Proportion Called, Proportion
     }
 
     /// <summary>The first call in an answer; null where there is none that a program could read.</summary>
-    internal static ToolCall? CallIn(int[] ids, Tokenizer tokenizer) => CallsIn(ids, tokenizer)?.FirstOrDefault();
+    internal static ToolCall? CallIn(int[] ids, Tokenizer tokenizer) =>
+        CallsIn(ids, tokenizer) is [var first, ..] ? first : null;
 
     /// <summary>All calls in an answer; null where one of them is nothing that a program could read.</summary>
     internal static IReadOnlyList<ToolCall>? CallsIn(ReadOnlySpan<int> ids, Tokenizer tokenizer)

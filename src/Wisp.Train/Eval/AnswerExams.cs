@@ -1,12 +1,11 @@
 using System.Text.Json;
-using Wisp.Model;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Eval.Scoring;
 
 namespace Wisp.Train.Eval;
 
-/// <summary>Tasks that are answered in words or calls: the model writes, greedily, and what it wrote is judged.</summary>
+/// <summary>Tasks that are answered in words or calls: the model writes greedily, and that is judged.</summary>
 internal sealed class AnswerExams(EvalModel model, EvalOptions options)
 {
     // Longer than the answers of the sets; a model that does not come to an end is not waited for.
@@ -59,7 +58,8 @@ internal sealed class AnswerExams(EvalModel model, EvalOptions options)
         // A model that only continues text goes on with the next question; its answer is the first line.
         string[] texts = [.. answers.Select(answer => model.Chat is null ? Cut(Text(answer), "\n") : Text(answer))];
         double[] f1 = [.. task.Items.Zip(texts, (item, text) => SquadScore.F1(text, item.Answers))];
-        double[] exact = [.. task.Items.Zip(texts, (item, text) => SquadScore.ExactMatch(text, item.Answers) ? 1.0 : 0)];
+        double[] exact = [.. task.Items.Zip(
+            texts, (item, text) => SquadScore.ExactMatch(text, item.Answers) ? 1.0 : 0)];
         // The passage itself as the answer: what copying without reading reaches.
         double[] copied = [.. task.Items.Select(item => SquadScore.F1(item.Passage, item.Answers))];
         List<string> notes = cut == 0 ? [] : [$"{cut} passages were cut at the left to the context"];

@@ -53,12 +53,13 @@ public static class EvalPages
         page.Append($"# {Escape.Markdown(report.Model)} examined\n\n");
         page.Append($"Examined {report.Date.ToString("d MMMM yyyy, HH:mm", CultureInfo.InvariantCulture)} with\n\n");
         page.Append(Escape.Fenced(report.CommandLine)).Append("\n\n");
-        page.Append($"Model SHA-256 {report.ModelHash}, {Human.Count(report.Parameters)} parameters; seed {report.Seed}; ")
+        page.Append($"Model SHA-256 {report.ModelHash}, {Human.Count(report.Parameters)} parameters; ")
+            .Append($"seed {report.Seed}; ")
             .Append(report.Limit > 0 ? $"{Human.Count(report.Limit)} items of a task at most; " : "all items; ")
             .Append($"{report.Shots} worked examples.\n\n");
         page.Append(Table(report.Tasks));
-        page.Append("\nIntervals are of 95 %: Wilson's for shares, by bootstrap for other means. *Chance* is what a guess ")
-            .Append("reaches; a value in italics has it within its interval. Lines with a dash are controls.\n");
+        page.Append("\nIntervals are of 95 %: Wilson's for shares, by bootstrap for other means. *Chance* is what a ")
+            .Append("guess reaches; a value in italics has it within its interval. Lines with a dash are controls.\n");
         if (report.TrainingText.Length > 0)
             page.Append($"\nTests were looked for in {Escape.Markdown(report.TrainingText)}.\n");
         foreach (var task in report.Tasks.Where(task => task.Notes.Count > 0 && task.Metrics.Count > 0))
@@ -76,7 +77,8 @@ public static class EvalPages
         var table = new StringBuilder();
         table.Append("| task | metric | value | 95 % interval | of | chance |\n|---|---|---:|---|---:|---:|\n");
         foreach (var row in tasks.SelectMany(Rows))
-            table.Append($"| {Escape.Markdown(row.Task)} | {(row.IsControl ? "– " : "")}{Escape.Markdown(row.Metric)} | ")
+            table.Append($"| {Escape.Markdown(row.Task)} | {(row.IsControl ? "– " : "")}")
+                .Append($"{Escape.Markdown(row.Metric)} | ")
                 .Append(row.IsChance ? $"*{row.Value}*" : row.Value)
                 .Append($" | {row.Interval} | {row.Trials} | {row.Chance} |\n");
         return table.ToString();

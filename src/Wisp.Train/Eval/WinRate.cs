@@ -80,8 +80,8 @@ public static class WinRate
         }
 
         return scores.Count > 0 ? Of("against others", "people", scores, seed) : throw new InvalidDataException(
-            $"{path}: no line compares this model (SHA-256 {modelHash[..12]}) with another. Comparisons by `wisp label` " +
-            "name the models in chosen_model and rejected_model.");
+            $"{path}: no line compares this model (SHA-256 {modelHash[..12]}) with another. Comparisons by " +
+            "`wisp label` name the models in chosen_model and rejected_model.");
     }
 
     private static TaskResult Of(string name, string judge, IReadOnlyList<double> scores, ulong seed)

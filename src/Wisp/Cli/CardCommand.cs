@@ -44,8 +44,7 @@ internal static class CardCommand
                 : throw new UserException("Name the folders of the runs, in the order in which they were done.");
             using var pool = new WorkerPool(Threads.Count(parse.GetValue(threads)));
             Write(console, new CardOrder(
-                parse.GetValue(title) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(from[^1]))),
-                [.. from.Select(run => (Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run))), run))],
+                parse.GetValue(title) ?? NameOf(from[^1]), [.. from.Select(run => (NameOf(run), run))],
                 [.. (parse.GetValue(evaluations) ?? []).Select(EvalReport.Read)], to)
             {
                 Prompts = parse.GetValue(prompts) is { Length: > 0 } asked ? asked : StageSamples.DefaultPrompts,
@@ -54,10 +53,14 @@ internal static class CardCommand
         return command;
     }
 
+    private static string NameOf(string run) =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(run)));
+
     /// <summary>What a card is made of.</summary>
     /// <param name="Runs">By name the folders, in order.</param>
     public sealed record CardOrder(
-        string Title, IReadOnlyList<(string Name, string Folder)> Runs, IReadOnlyList<EvalReport> Evaluations, string Out)
+        string Title, IReadOnlyList<(string Name, string Folder)> Runs, IReadOnlyList<EvalReport> Evaluations,
+        string Out)
     {
         public IReadOnlyList<string> Prompts { get; init; } = StageSamples.DefaultPrompts;
     }

@@ -102,7 +102,10 @@ internal sealed class EvalArguments
         Description = "Write FILE.json and FILE.md as well", HelpName = "FILE",
     };
 
-    private readonly Option<int> _threads = new("--threads") { Description = "Threads; 0 means all cores", HelpName = "N" };
+    private readonly Option<int> _threads = new("--threads")
+    {
+        Description = "Threads; 0 means all cores", HelpName = "N",
+    };
 
     public EvalArguments(Verb command)
     {

@@ -6,7 +6,6 @@ using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Pairs;
 using Wisp.Train.Eval;
 using Wisp.Train.Eval.Tasks;
-using Wisp.Train.Report;
 
 namespace Wisp.Cli;
 
@@ -42,7 +41,8 @@ internal static class EvalCommand
         var tasks = settings.Tasks.Count == 0 ? [] : TaskShelf.Open(settings.Tasks, settings.Data)
             .Select(task => task.Limited(settings.Limit, settings.Options.Seed)).ToList();
         foreach (var path in settings.TrainingText.Where(path => !File.Exists(path) && !Directory.Exists(path)))
-            throw new UserException($"{path}: no such file or folder. --training-text names what the model learned from.");
+            throw new UserException(
+                $"{path}: no such file or folder. --training-text names what the model learned from.");
         line.Report("opening the model", 0, 0);
         using var model = new EvalModel(Models.Open(settings.Model), pool, cancel);
         var examination = new Examination(model, settings.Options);
@@ -109,7 +109,8 @@ internal static class EvalCommand
         {
             var style = row.IsControl ? "grey" : row.IsChance ? "yellow" : "default";
             table.AddRow(((string[])[row.Task, (row.IsControl ? "  " : "") + row.Metric, row.Value, row.Interval,
-                row.Trials, row.Chance]).Select(text => new Markup($"[{style}]{Markup.Escape(Terminal.Clean(text))}[/]")));
+                row.Trials, row.Chance]).Select(text =>
+                    new Markup($"[{style}]{Markup.Escape(Terminal.Clean(text))}[/]")));
         }
 
         console.Write(table);

@@ -133,8 +133,8 @@ internal sealed class TuningArguments
         HeldOut(parse);
         var records = Files(parse).Sum(file => read(file, SkipsFaulty(parse) ? _ => { } : null).Count());
         if (records < 2)
-            throw new UserException($"{string.Join(", ", Files(parse))}: {records} records; two are the fewest to learn " +
-                "from, one of them held out.");
+            throw new UserException($"{string.Join(", ", Files(parse))}: {records} records; two are the fewest to " +
+                "learn from, one of them held out.");
     }
 
     /// <summary>The plan but for its budget, which needs the data.</summary>

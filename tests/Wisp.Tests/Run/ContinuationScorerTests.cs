@@ -60,7 +60,8 @@ public sealed class ContinuationScorerTests : IDisposable
     public void A_header_that_all_share_is_read_once()
     {
         int[] header = TinyModel.Tokens(48, 281, seed: 4);
-        Continuation[] all = [.. Enumerable.Range(0, 100).Select(i => new Continuation([.. header, i, i + 1], [i + 2]))];
+        Continuation[] all =
+            [.. Enumerable.Range(0, 100).Select(i => new Continuation([.. header, i, i + 1], [i + 2]))];
         using var scorer = new ContinuationScorer(DecoderWeights.Of(_weights), _pool);
         scorer.Score(all);
         Assert.Equal(48 + (100 * 2), scorer.ComputedRows);

@@ -8,7 +8,7 @@ internal static class ChoiceSets
     private const string Small = "small-benchmarks.tar.zst", Reasoning = "small-reasoning-sets.tar.zst",
         Mmlu = "mmlu.tar.zst";
 
-    /// <summary>By name: the archive, the file in it, what is between question and choice, what the field quotes.</summary>
+    /// <summary>By name: the file, what is between question and choice, and what the field quotes.</summary>
     private static readonly (string Name, string Entry, string Cue, ChoiceScore Quoted)[] s_small =
     [
         ("arc_easy", "world_knowledge/arc_easy.jsonl", "\nAnswer:", ChoiceScore.Raw),

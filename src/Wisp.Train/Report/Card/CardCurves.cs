@@ -51,7 +51,8 @@ internal static class CardCurves
                 .Where(line => line.Points.Count > 1).Take(s_styles.Length).ToList();
             if (lines.Count == 0)
                 continue;
-            double low = lines.Min(line => line.Points.Min(p => p.Y)), high = lines.Max(line => line.Points.Max(p => p.Y));
+            var low = lines.Min(line => line.Points.Min(p => p.Y));
+            var high = lines.Max(line => line.Points.Max(p => p.Y));
             Figure(page, stage.Name, group.Key, SvgChart.Lines(
                 $"{group.Key} of {stage.Name}", "steps", x,
                 low == high ? Axis.Spread(low - 0.5, high + 0.5, wanted: 5) : Axis.Spread(low, high, wanted: 5),

@@ -82,8 +82,8 @@ internal static class CardHtml
         if (card.Samples.Count == 0)
             return;
         page.Append("<h2>The same prompts, stage by stage</h2>\n")
-            .Append("<p class=\"soft\">Each stage's finished model answers with the likeliest token, in its chat format ")
-            .Append("where it has one; the pretrained model goes on with the text.</p>\n");
+            .Append("<p class=\"soft\">Each stage's finished model answers with the likeliest token, in its chat ")
+            .Append("format where it has one; the pretrained model goes on with the text.</p>\n");
         foreach (var sample in card.Samples)
         {
             page.Append($"<section class=\"answers\"><h3 dir=\"auto\">{Escape.Html(sample.Prompt)}</h3><div>\n");
@@ -112,18 +112,21 @@ internal static class CardHtml
             var peak = report.FmaPeak > 0 && stage.Seconds > 0
                 ? $"{100 * stage.Flop / stage.Seconds / report.FmaPeak:0} %" : "";
             page.Append($"<tr><th>{Escape.Html(stage.Name)}</th><td>{Escape.Html(report.Stage)}</td>")
-                .Append($"<td class=\"n\">{Human.Count(stage.Steps)}</td><td class=\"n\">{Human.Short(stage.Tokens)}</td>")
+                .Append($"<td class=\"n\">{Human.Count(stage.Steps)}</td>")
+                .Append($"<td class=\"n\">{Human.Short(stage.Tokens)}</td>")
                 .Append($"<td class=\"n\">{CardWords.Flop(stage.Flop)}</td>")
                 .Append($"<td class=\"n\">{CardWords.Time(stage.Seconds)}</td>")
-                .Append($"<td class=\"n\">{Human.Short(report.TokensPerSecond)}</td><td class=\"n\">{peak}</td></tr>\n");
+                .Append($"<td class=\"n\">{Human.Short(report.TokensPerSecond)}</td>")
+                .Append($"<td class=\"n\">{peak}</td></tr>\n");
         }
 
         page.Append("</tbody><tfoot><tr><th>all</th><td></td>")
             .Append($"<td class=\"n\">{Human.Count(card.Stages.Sum(stage => (long)stage.Steps))}</td>")
             .Append($"<td class=\"n\">{Human.Short(card.Tokens)}</td><td class=\"n\">{CardWords.Flop(card.Flop)}</td>")
-            .Append($"<td class=\"n\">{CardWords.Time(card.Seconds)}</td><td></td><td></td></tr></tfoot></table></div>\n")
-            .Append("<p class=\"soft hash\">FLOP: 6 x (block matrices + output head) a token that went through training; no ")
-            .Append("embedding look-up, no attention, no answers. Time is that of the steps.</p>\n");
+            .Append($"<td class=\"n\">{CardWords.Time(card.Seconds)}</td><td></td><td></td></tr></tfoot>")
+            .Append("</table></div>\n<p class=\"soft hash\">FLOP: 6 x (block matrices + output head) a token that ")
+            .Append("went through training; no embedding look-up, no attention, no answers. Time is that of the ")
+            .Append("steps.</p>\n");
     }
 
     private static void Stages(StringBuilder page, ReportCard card)
@@ -143,7 +146,7 @@ internal static class CardHtml
                 Code(card.Stages.FirstOrDefault(other => other.Report.ModelHash == report.BeginHash) is { } before
                     ? $"begins with {before.Name}" : "begins with", report.BeginHash);
             Code("model SHA-256", report.ModelHash);
-            foreach (var fact in CardWords.Facts(stage))
+            foreach (var fact in report.Configuration)
                 Line(fact.Name, fact.Value);
             page.Append("</dl></section>\n");
         }

@@ -97,7 +97,7 @@ internal static class CardMarkdown
             if (stage.Report.BeginHash.Length > 0)
                 page.Append($"- begins with `{stage.Report.BeginHash}`\n");
             page.Append($"- model `{stage.Report.ModelHash}`\n");
-            foreach (var fact in CardWords.Facts(stage))
+            foreach (var fact in stage.Report.Configuration)
                 page.Append($"- {Escape.Markdown(fact.Name)}: {Escape.Markdown(fact.Value)}\n");
         }
     }

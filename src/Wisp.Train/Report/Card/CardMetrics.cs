@@ -11,8 +11,8 @@ internal static class CardMetrics
         var stages = card.Stages.Where(stage => stage.Tasks.Count > 0).ToList();
         if (stages.Count == 0)
             return;
-        page.Append("<h2>What it can do, stage by stage</h2>\n<p class=\"soft\">Marks are values, whiskers the intervals of ")
-            .Append("95 %; the dashed line is what a guess reaches.</p>\n<section class=\"whiskers\">\n");
+        page.Append("<h2>What it can do, stage by stage</h2>\n<p class=\"soft\">Marks are values, whiskers the ")
+            .Append("intervals of 95 %; the dashed line is what a guess reaches.</p>\n<section class=\"whiskers\">\n");
         foreach (var (task, metric, values) in card.Metrics())
         {
             // The metric that the field quotes; the table has the others.

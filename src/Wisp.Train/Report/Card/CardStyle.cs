@@ -38,8 +38,8 @@ internal static class CardStyle
         padding:16px 22px 18px;margin:0 0 18px}
         .stage h3{margin:0 0 8px;font-size:1.05rem;letter-spacing:-.01em}
         .stage h3 small{color:var(--soft);font-weight:400;margin-left:8px}
-        .stage dl{display:grid;grid-template-columns:minmax(150px,max-content) minmax(0,1fr);gap:4px 20px;margin:14px 0 0;
-        font-size:.9rem}
+        .stage dl{display:grid;grid-template-columns:minmax(150px,max-content) minmax(0,1fr);gap:4px 20px;
+        margin:14px 0 0;font-size:.9rem}
         .stage dt{color:var(--soft)}.stage dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
         .stage code{font-size:.8rem}
         @media (max-width:900px){.whiskers{grid-template-columns:repeat(2,minmax(0,1fr))}}

@@ -16,7 +16,8 @@ internal static class CardWords
         $"{100 * metric.Low:0.0} to {100 * metric.High:0.0}") : "";
 
     public static bool IsAtChance(TaskResult task, Metric metric) =>
-        task.Chance is { } chance && task.Metrics[0].Name == metric.Name && metric.Low <= chance && chance <= metric.High;
+        task.Chance is { } chance && task.Metrics[0].Name == metric.Name
+        && metric.Low <= chance && chance <= metric.High;
 
     /// <summary>1.23e15, with a prefix that a person knows: 1.23 PFLOP.</summary>
     public static string Flop(double flop) => flop <= 0 ? "0" : Human.Short(flop) is var text && char.IsLetter(text[^1])
@@ -38,17 +39,9 @@ internal static class CardWords
         ];
         if (card.Stages.FirstOrDefault(stage => stage.Report.Stage == "pretrain") is { Report: { } first })
             facts.Add(new("Text", Human.Bytes(first.Training.Bytes),
-                first.FinalBitsPerByte is { } bits ? $"held out: {bits.ToString("0.000", CultureInfo.InvariantCulture)} " +
-                    "bits a byte" : "to pretrain on"));
+                first.FinalBitsPerByte is { } bits
+                    ? string.Create(CultureInfo.InvariantCulture, $"held out: {bits:0.000} bits a byte")
+                    : "to pretrain on"));
         return facts;
     }
-
-    /// <summary>What a run found out about itself behind its plan's settings: accuracy, answers that end ...</summary>
-    public static IEnumerable<Setting> Facts(CardStage stage) => stage.Report.Configuration.Where(setting =>
-        !s_plan.Contains(setting.Name));
-
-    // What plans say, which is in the stage's own report.
-    private static readonly string[] s_plan =
-        ["model", "trains", "batch", "budget", "optimizer", "schedule", "seed", "loss", "learns from", "shape", "file",
-            "parameters", "vocabulary", "context", "precision", "tokens", "weights", "architecture"];
 }

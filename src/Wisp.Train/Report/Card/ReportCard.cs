@@ -4,7 +4,7 @@ using Wisp.Train.Eval;
 
 namespace Wisp.Train.Report.Card;
 
-/// <summary>A model's whole life on one page: from which data it came, by which stages, at what cost, to what end.</summary>
+/// <summary>A model's whole life: from which data it came, by which stages, at what cost, to what end.</summary>
 public sealed record ReportCard
 {
     public required string Title { get; init; }
@@ -54,7 +54,7 @@ public sealed record ReportCard
         };
     }
 
-    /// <summary>The metrics that any stage has: task, metric, and the stages' values in order, null where none.</summary>
+    /// <summary>The metrics that any stage has: task, metric, and the stages' values in order, or null.</summary>
     internal IEnumerable<(TaskResult Task, string Metric, IReadOnlyList<Metric?> Values)> Metrics()
     {
         var seen = new HashSet<(string, string)>();

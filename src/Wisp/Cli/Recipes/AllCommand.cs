@@ -28,7 +28,8 @@ internal static class AllCommand
         var check = new Option<bool>("--check") { Description = "Check the recipe and all its inputs; train nothing" };
         var schema = new Option<bool>("--schema") { Description = "Write the JSON Schema of recipes, for editors" };
         var threads = new Option<int>("--threads") { Description = "Threads; 0 means all cores", HelpName = "N" };
-        var command = new Verb("all", "From text and pairs to an aligned model and its report card, by a recipe", "Train",
+        var command = new Verb(
+            "all", "From text and pairs to an aligned model and its report card, by a recipe", "Train",
             "wisp train all --recipe recipes/tiny.json --out runs/tiny");
         command.Add("Options", recipe, folder, check, schema, threads);
         command.SetAction((parse, cancel) => Task.Run(() =>
@@ -59,9 +60,9 @@ internal static class AllCommand
             throw new UserException(
                 $"'{folder}': is {(folder.Length == 0 ? "no name" : "a file")}, and --out names a folder.");
         var plan = new RecipePlan(
-            root, recipe, Path.GetDirectoryName(Path.GetFullPath(path))!, folder, how.Threads);
+            root, recipe, Path.GetDirectoryName(Path.GetFullPath(path))!, Path.TrimEndingDirectorySeparator(folder));
         Places.Make(folder);
-        var run = new RecipeRun(plan, console, parse, TimeProvider.System);
+        var run = new RecipeRun(plan, console, parse, how.Threads, TimeProvider.System);
         if (how.OnlyCheck)
         {
             run.Prepare(cancel);

@@ -65,8 +65,8 @@ internal sealed record Recipe(string Title, IReadOnlyList<RecipeStage> Stages)
         var name = Text(fields[NameField], NameField, where) ?? command;
         // It becomes a folder.
         if (name.Length is 0 or > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
-            throw new UserException($"{where}: the name '{Terminal.Clean(name)}' is not made of 1 to 64 letters, digits, " +
-                "'-' and '_'.");
+            throw new UserException(
+                $"{where}: the name '{Terminal.Clean(name)}' is not made of 1 to 64 letters, digits, '-' and '_'.");
         var options = (JsonObject)fields.DeepClone();
         options.Remove(StageField);
         options.Remove(NameField);

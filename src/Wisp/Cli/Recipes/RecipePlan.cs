@@ -16,7 +16,7 @@ internal sealed record RecipeStep(
     public IReadOnlyList<string> CommandLine => [.. Command.Words, .. Words, $"--out={Product}"];
 }
 
-/// <summary>A recipe as steps, all references resolved and all options understood before the first one is taken.</summary>
+/// <summary>A recipe as steps, its references resolved and its options understood before the first is taken.</summary>
 internal sealed class RecipePlan
 {
     // Options whose values are files, folders or models.
@@ -31,26 +31,30 @@ internal sealed class RecipePlan
     private readonly Recipe _recipe;
     private readonly string _home, _folder;
     private readonly List<RecipeStep> _steps = [];
-    private readonly int _threads;
 
     /// <param name="home">The folder of the recipe, which its paths start from.</param>
     /// <param name="folder">Where all products go.</param>
     /// <exception cref="UserException">Something in the recipe cannot be done; the message names the stage.</exception>
-    public RecipePlan(RootCommand root, Recipe recipe, string home, string folder, int threads)
+    public RecipePlan(RootCommand root, Recipe recipe, string home, string folder)
     {
-        (_root, _recipe, _home, _folder, _threads) = (root, recipe, home, folder, threads);
+        (_root, _recipe, _home, _folder) = (root, recipe, home, folder);
         var commands = StageCommand.Of(root);
         foreach (var stage in recipe.Stages)
         {
             var command = commands.FirstOrDefault(c => c.Name == stage.Command) ?? throw new UserException(
                 $"{stage.Where}: there is no stage '{Terminal.Clean(stage.Command)}'. " +
                 (UsageError.Closest(stage.Command, commands.Select(c => c.Name)) is { } near
-                    ? $"Did you mean '{near}'?" : $"The stages are {string.Join(", ", commands.Select(c => c.Name))}."));
+                    ? $"Did you mean '{near}'?"
+                    : $"The stages are {string.Join(", ", commands.Select(c => c.Name))}."));
             Add(stage, command);
         }
     }
 
     public IReadOnlyList<RecipeStep> Steps => _steps;
+
+    /// <summary>Paths below the folder as they stay when it is moved or called by another name.</summary>
+    public string Kept(string word) =>
+        word.Replace(_folder + Path.DirectorySeparatorChar, "@/", StringComparison.Ordinal);
 
     /// <summary>The command line of a step, understood.</summary>
     public ParseResult Parse(RecipeStep step, IReadOnlyList<string> words)
@@ -79,7 +83,8 @@ internal sealed class RecipePlan
         }
 
         static string Plain(string model) => string.Concat(
-            Path.GetFileNameWithoutExtension(model.TrimStart('@')).Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
+            Path.GetFileNameWithoutExtension(model.TrimStart('@'))
+                .Where(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
     }
 
     private void Step(RecipeStage stage, StageCommand command, string name)
@@ -99,16 +104,14 @@ internal sealed class RecipePlan
         {
             // A stage goes on from the last model that writes; a judge is none.
             var last = _steps.LastOrDefault(step => step.Command.Product == StageProduct.Model)
-                ?? throw new UserException($"{stage.Where}: there is no model to begin with. Name one in 'model', or put a " +
-                    "stage before it that makes one.");
+                ?? throw new UserException($"{stage.Where}: there is no model to begin with. Name one in 'model', " +
+                    "or put a stage before it that makes one.");
             words.Add($"--model={last.Product}");
             reads.Add(last.Product);
         }
 
         if (command.Has("--title") && stage.Options["title"] is null)
             words.Add($"--title={_recipe.Title}-{name}");
-        if (command.Has("--threads") && stage.Options["threads"] is null && _threads > 0)
-            words.AddRange(["--threads", $"{_threads}"]);
         var step = new RecipeStep(stage, command, name, words, command.ProductPath(_folder, name), reads);
         Parse(step, step.CommandLine);
         _steps.Add(step);

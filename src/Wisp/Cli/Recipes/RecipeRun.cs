@@ -20,9 +20,11 @@ internal sealed record StageRecord(
 /// Takes the steps of a recipe in order. What is done is not done again; a step that was killed goes on from its last
 /// checkpoint; a step whose settings or inputs have changed since is refused, never mixed.
 /// </summary>
-internal sealed class RecipeRun(RecipePlan plan, IAnsiConsole console, ParseResult outer, TimeProvider clock)
+/// <param name="threads">For every stage that does not say itself; 0 means all cores.</param>
+internal sealed class RecipeRun(
+    RecipePlan plan, IAnsiConsole console, ParseResult outer, int threads, TimeProvider clock)
 {
-    /// <summary>Makes what costs nothing, because the checks read it, and then checks every input of every step.</summary>
+    /// <summary>Makes what costs nothing, because the checks read it, and then checks every input.</summary>
     public void Prepare(CancellationToken cancel)
     {
         foreach (var step in plan.Steps.Where(step => step.Command.Name == "lessons"))
@@ -68,15 +70,19 @@ internal sealed class RecipeRun(RecipePlan plan, IAnsiConsole console, ParseResu
         }
 
         var goesOn = step.Command.Has("--resume") && File.Exists(Path.Combine(step.Product, Checkpoint.FileName));
-        if (goesOn && ReadStarted(step) is { } started && !started.SequenceEqual(step.Words))
-            throw Changed(step, "its settings in the recipe");
+        if (goesOn && ReadStarted(step) is { } started && !started.SequenceEqual(step.Words.Select(plan.Kept)))
+            throw Changed(step, "its part of the recipe");
         string[] words = goesOn
             ? [.. step.Command.Words, $"--resume={step.Product}", .. StageCommand.Habits(step.Words)]
             : [.. step.CommandLine];
+        // How many threads compute decides no bit, so the recipe's steps do not have it.
+        if (threads > 0 && step.Command.Has("--threads") && step.Stage.Options["threads"] is null)
+            words = [.. words, "--threads", $"{threads}"];
         Terminal.Say(console, $"{head}: {(goesOn ? "goes on with " : "")}wisp {string.Join(' ', words.Select(
             word => CommandLine.Quoted(word)))}");
         if (!goesOn)
-            Save(StartedPath(step), JsonSerializer.Serialize(step.Words, RecipeJson.Default.IReadOnlyListString));
+            Save(StartedPath(step), JsonSerializer.Serialize(
+                [.. step.Words.Select(plan.Kept)], RecipeJson.Default.IReadOnlyListString));
         var start = clock.GetTimestamp();
         var code = plan.Parse(step, words).InvokeAsync(new InvocationConfiguration
         {
@@ -88,8 +94,9 @@ internal sealed class RecipeRun(RecipePlan plan, IAnsiConsole console, ParseResu
             throw new UserException($"{step.Stage.Where}: ended with exit code {code}.");
         var time = clock.GetElapsedTime(start);
         var record = new StageRecord(
-            step.Name, step.Command.Name, step.Words, step.Reads.ToDictionary(path => path, HashOf),
-            HashOf(step.Product), time.TotalSeconds, clock.GetUtcNow());
+            step.Name, step.Command.Name, [.. step.Words.Select(plan.Kept)],
+            step.Reads.Distinct().ToDictionary(plan.Kept, HashOf), HashOf(step.Product), time.TotalSeconds,
+            clock.GetUtcNow());
         Save(step.RecordPath, JsonSerializer.Serialize(record, RecipeJson.Default.StageRecord));
         File.Delete(StartedPath(step));
         Terminal.Say(console, $"{head}: done in {Human.Time(time)}");
@@ -111,10 +118,10 @@ internal sealed class RecipeRun(RecipePlan plan, IAnsiConsole console, ParseResu
                 $"{step.RecordPath}: not as wisp writes it ({e.Message}). Delete it and the step is done again.", e);
         }
 
-        if (!record.Words.SequenceEqual(step.Words))
-            throw Changed(step, "its settings in the recipe");
-        foreach (var (path, hash) in record.Inputs)
-            if (HashOf(path) != hash)
+        if (!record.Words.SequenceEqual(step.Words.Select(plan.Kept)))
+            throw Changed(step, "its part of the recipe");
+        foreach (var path in step.Reads.Distinct())
+            if (record.Inputs.GetValueOrDefault(plan.Kept(path)) != HashOf(path))
                 throw Changed(step, path);
         return HashOf(step.Product) == record.Product ? true : throw Changed(step, step.Product);
     }
@@ -122,9 +129,10 @@ internal sealed class RecipeRun(RecipePlan plan, IAnsiConsole console, ParseResu
     private UserException Changed(RecipeStep step, string what)
     {
         var stale = plan.Steps.SkipWhile(other => other != step).Select(other => other.Name);
-        return new UserException($"{step.Stage.Where}: was done already, and since then {what} has changed. Put it back, " +
-            $"choose another --out folder, or delete {Path.GetFileName(step.Product)}* there to do it again (what comes " +
-            $"after it too: {string.Join(", ", stale.Skip(1).DefaultIfEmpty("nothing"))}).");
+        return new UserException(
+            $"{step.Stage.Where}: was done already, and since then {what} has changed. Put it back, choose another " +
+            $"--out folder, or delete {Path.GetFileName(step.Product)}* there to do it again (what comes after it " +
+            $"too: {string.Join(", ", stale.Skip(1).DefaultIfEmpty("nothing"))}).");
     }
 
     // Which settings a run began with that has not come to its end.

@@ -103,7 +103,8 @@ public sealed class ExaminationTests : IDisposable
             foreach (var model in (EvalModel[])[plain, chat])
             {
                 var result = new Examination(model, new EvalOptions()).Run(small, Quiet);
-                Assert.True(result.Metrics.Count > 0 || result.Notes[0].StartsWith("not asked", StringComparison.Ordinal));
+                Assert.True(
+                    result.Metrics.Count > 0 || result.Notes[0].StartsWith("not asked", StringComparison.Ordinal));
                 Assert.All(result.Metrics, metric => Assert.InRange(metric.Value, metric.Low, metric.High));
             }
         }
