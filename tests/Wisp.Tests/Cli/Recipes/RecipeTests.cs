@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json.Nodes;
 using Wisp.Cli;
 using Wisp.Cli.Recipes;
@@ -125,12 +126,15 @@ public sealed class RecipeTests : IDisposable
         for (var wanted = 2; ; wanted += 15)
         {
             using var process = Start(recipe, "killed");
-            var output = process.StandardOutput.ReadToEndAsync();
+            var output = new StringBuilder();
+            process.OutputDataReceived += (_, line) => output.AppendLine(line.Data);
+            process.BeginOutputReadLine();
             while (!process.HasExited && Lines("killed") < wanted)
                 Thread.Sleep(5);
             if (process.HasExited)
             {
-                Assert.True(process.ExitCode == 0, output.Result);
+                process.WaitForExit(); // until all output is there
+                Assert.True(process.ExitCode == 0, output.ToString());
                 break;
             }
 
