@@ -119,6 +119,9 @@ public sealed class TuningRun : IDisposable
         var report = new RunReport
         {
             Title = Plan.Title,
+            Stage = Plan.Stage.ToString().ToLowerInvariant(),
+            BeginHash = Plan.ModelHash,
+            ModelHash = FileHash.Of(ModelPath),
             CommandLine = File.Exists(CommandPath) ? File.ReadAllText(CommandPath).Trim() : _habits.CommandLine,
             Date = _clock.GetUtcNow(),
             Configuration = [.. Plan.Describe(config), .. facts],

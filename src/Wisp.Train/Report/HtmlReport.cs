@@ -240,7 +240,7 @@ internal static class HtmlReport
         [.. records.Select(r => (X: (double)r.Step, Y: value(r))).Where(p => double.IsFinite(p.Y))];
 
     // A browser breaks lines after hyphens, which tears --options apart; each word is kept whole while it fits.
-    private static string Words(string command) =>
+    internal static string Words(string command) =>
         string.Join(' ', command.Split(' ').Select(word => $"""<span class="word">{Escape.Html(word)}</span>"""));
 
     private static string Lost(int count) => count == 0 ? "" : $"{count} values were not finite";

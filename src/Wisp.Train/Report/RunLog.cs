@@ -37,8 +37,14 @@ public sealed record FigureRecord(int Step, string Name, double Value) : LogReco
 public sealed record RunRecords(
     IReadOnlyList<StepRecord> Steps, IReadOnlyList<EvalRecord> Evals, IReadOnlyList<SampleRecord> Samples)
 {
+    /// <summary>Those of looks and those of every step.</summary>
+    public IReadOnlyList<FigureRecord> Figures { get; init; } = [];
+
     public static RunRecords Of(IReadOnlyCollection<LogRecord> records) => new(
-        [.. records.OfType<StepRecord>()], [.. records.OfType<EvalRecord>()], [.. records.OfType<SampleRecord>()]);
+        [.. records.OfType<StepRecord>()], [.. records.OfType<EvalRecord>()], [.. records.OfType<SampleRecord>()])
+    {
+        Figures = [.. records.OfType<FigureRecord>()],
+    };
 }
 
 /// <summary>

@@ -5,7 +5,7 @@ using Wisp.Train.Report;
 
 namespace Wisp.Cli;
 
-/// <summary><c>wisp train lessons</c>: writes conversations that the program makes itself.</summary>
+/// <summary><c>wisp train lessons</c>: writes conversations, pairs and text that the program makes itself.</summary>
 internal static class LessonsCommand
 {
     private const int MaxCount = 10_000_000;
@@ -14,11 +14,17 @@ internal static class LessonsCommand
     {
         var count = new Option<int>("--count")
         {
-            Description = "Conversations", DefaultValueFactory = _ => 20_000, HelpName = "N",
+            Description = "Conversations, pairs or texts", DefaultValueFactory = _ => 20_000, HelpName = "N",
         };
+        var kind = new Option<string>("--kind")
+        {
+            Description = "conversations; pairs of a better and a worse answer; or text to pretrain on",
+            DefaultValueFactory = _ => "conversations", HelpName = "KIND",
+        };
+        kind.AcceptOnlyFromAmong("conversations", "pairs", "text");
         var seed = new Option<ulong>("--seed")
         {
-            Description = "Other seeds give other conversations", DefaultValueFactory = _ => 1, HelpName = "N",
+            Description = "Other seeds give other ones", DefaultValueFactory = _ => 1, HelpName = "N",
         };
         var file = new Option<string>("--out", "-o")
         {
@@ -26,9 +32,10 @@ internal static class LessonsCommand
         };
         var command = new Verb(
             "lessons", "Write conversations to learn from: sums, small talk, errands, tales", "Train",
-            "wisp train lessons --count 20000 --out lessons.jsonl")
+            "wisp train lessons --count 20000 --out lessons.jsonl",
+            "wisp train lessons --kind pairs --count 4000 --out pairs.jsonl")
         {
-            count, seed, file,
+            count, kind, seed, file,
         };
         command.SetAction(parse =>
         {
@@ -36,10 +43,23 @@ internal static class LessonsCommand
             if (conversations is < 1 or > MaxCount)
                 throw new UserException($"--count is {conversations}; the range is 1 to {Human.Count(MaxCount)}.");
             var path = parse.GetRequiredValue(file);
-            ConversationFile.Write(path, LessonBook.Read(conversations, parse.GetValue(seed)));
+            Write(path, parse.GetRequiredValue(kind), conversations, parse.GetValue(seed));
             parse.InvocationConfiguration.Output.WriteLine(
-                $"{path}: {Human.Count(conversations)} conversations, {Human.Bytes(new FileInfo(path).Length)}");
+                $"{path}: {Human.Count(conversations)} {parse.GetValue(kind)}, " +
+                $"{Human.Bytes(new FileInfo(path).Length)}");
         });
         return command;
+    }
+
+    private static void Write(string path, string kind, int count, ulong seed)
+    {
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } folder)
+            Places.Make(folder);
+        if (kind == "pairs")
+            ConversationFile.Write(path, LessonPairs.Read(count, seed));
+        else if (kind == "text")
+            ConversationFile.WriteTexts(path, LessonText.Read(count, seed));
+        else
+            ConversationFile.Write(path, LessonBook.Read(count, seed));
     }
 }

@@ -29,6 +29,7 @@ internal static class PairCommand
         var options = new TuningArguments(command, TuningStage.Reward, Shapes);
         command.SetAction((parse, cancel) => Task.Run(
             () => Run(parse, options, TuningStage.Reward, plan => plan, null, cancel), cancel));
+        command.Check = parse => options.Check(parse, PreferenceReader.Read);
         return command;
     }
 
@@ -59,6 +60,7 @@ internal static class PairCommand
                 Beta = parse.GetValue(beta),
                 Loss = Enum.Parse<PairLoss>(parse.GetValue(loss)!, ignoreCase: true),
             }, parse.GetValue(reference), cancel), cancel));
+        command.Check = parse => options.Check(parse, PreferenceReader.Read);
         return command;
     }
 

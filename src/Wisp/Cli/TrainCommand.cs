@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Wisp.Cli.Recipes;
 
 namespace Wisp.Cli;
 
@@ -16,6 +17,8 @@ internal static class TrainCommand
             SftCommand.Create(),
             PairCommand.CreateReward(),
             PairCommand.CreateDpo(),
+            AllCommand.Create(),
+            CardCommand.Create(),
         };
         return command;
     }

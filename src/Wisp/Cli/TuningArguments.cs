@@ -123,6 +123,20 @@ internal sealed class TuningArguments
         var minutes => throw new UserException($"--minutes is {minutes}; it must be above 0."),
     };
 
+    /// <summary>Reads all data through and checks every number that does not depend on the model.</summary>
+    public void Check<T>(ParseResult parse, Func<string, Action<string>?, IEnumerable<T>> read)
+    {
+        var context = Context(parse, 1 << 20);
+        Plan(parse, new string('0', 64), new string('0', 64), context);
+        Steps(parse, _ => 1);
+        Habits(parse, 0);
+        HeldOut(parse);
+        var records = Files(parse).Sum(file => read(file, SkipsFaulty(parse) ? _ => { } : null).Count());
+        if (records < 2)
+            throw new UserException($"{string.Join(", ", Files(parse))}: {records} records; two are the fewest to " +
+                "learn from, one of them held out.");
+    }
+
     /// <summary>The plan but for its budget, which needs the data.</summary>
     public TuningPlan Plan(ParseResult parse, string modelHash, string dataHash, int context)
     {

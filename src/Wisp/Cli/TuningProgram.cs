@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using Spectre.Console;
 using Wisp.Compute;
 using Wisp.Model;
@@ -23,8 +22,7 @@ internal static class TuningProgram
     public static Start Open(string? name)
     {
         using var model = Models.Open(name);
-        using var file = File.OpenRead(model.Path);
-        return new Start(model.ReadParameters(), model.Tokenizer!, Convert.ToHexStringLower(SHA256.HashData(file)));
+        return new Start(model.ReadParameters(), model.Tokenizer!, FileHash.Of(model.Path));
     }
 
     /// <summary>The folder of a new run.</summary>

@@ -25,6 +25,7 @@ internal static class WispCommand
             RenderCommand.Create(),
             LogitsCommand.Create(),
             PerplexityCommand.Create(),
+            EvalCommand.Create(),
             EmbedCommand.Create(),
             RerankCommand.Create(),
             ExportCommand.Create(),
