@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Lessons;
+using Wisp.Train.Align.Tasks;
 using Wisp.Train.Report;
 
 namespace Wisp.Cli;
@@ -24,11 +25,22 @@ internal static class LessonsCommand
         {
             Description = "The file to write", DefaultValueFactory = _ => "lessons.jsonl", HelpName = "FILE",
         };
+        var task = new Option<string>("--task")
+        {
+            Description = "Problems of a task with answers instead: " +
+                string.Join(" or ", VerifiableTask.All.Select(known => known.Name)), HelpName = "NAME",
+        };
+        var right = new Option<double>("--right")
+        {
+            Description = "With --task: how often the teacher who answers is right", DefaultValueFactory = _ => 1,
+            HelpName = "SHARE",
+        };
         var command = new Verb(
             "lessons", "Write conversations to learn from: sums, small talk, errands, tales", "Train",
-            "wisp train lessons --count 20000 --out lessons.jsonl")
+            "wisp train lessons --count 20000 --out lessons.jsonl",
+            "wisp train lessons --task arithmetic --right 0.6 --count 8000 --out sums.jsonl")
         {
-            count, seed, file,
+            count, seed, task, right, file,
         };
         command.SetAction(parse =>
         {
@@ -36,7 +48,12 @@ internal static class LessonsCommand
             if (conversations is < 1 or > MaxCount)
                 throw new UserException($"--count is {conversations}; the range is 1 to {Human.Count(MaxCount)}.");
             var path = parse.GetRequiredValue(file);
-            ConversationFile.Write(path, LessonBook.Read(conversations, parse.GetValue(seed)));
+            var share = parse.GetValue(right);
+            if (share is not (>= 0 and <= 1))
+                throw new UserException($"--right is {share}; the range is 0 to 1.");
+            ConversationFile.Write(path, parse.GetValue(task) is { } name
+                ? VerifiableTask.Named(name).Demonstrations(conversations, share, parse.GetValue(seed))
+                : LessonBook.Read(conversations, parse.GetValue(seed)));
             parse.InvocationConfiguration.Output.WriteLine(
                 $"{path}: {Human.Count(conversations)} conversations, {Human.Bytes(new FileInfo(path).Length)}");
         });

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Wisp.Train.Align;
 
 namespace Wisp.Cli;
 
@@ -16,6 +17,9 @@ internal static class TrainCommand
             SftCommand.Create(),
             PairCommand.CreateReward(),
             PairCommand.CreateDpo(),
+            PolicyCommand.Create(TuningStage.Grpo),
+            PolicyCommand.Create(TuningStage.Ppo),
+            ImproveCommand.Create(),
         };
         return command;
     }

@@ -27,6 +27,19 @@ internal static class TuningProgram
         return new Start(model.ReadParameters(), model.Tokenizer!, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
 
+    /// <summary>What a model is held near: another model with the same words.</summary>
+    public static Start OpenReference(string name, Start model)
+    {
+        var reference = Open(name);
+        // Ids of another vocabulary are other words: its log-probabilities would mean nothing.
+        if (!TokenizerFile.VocabularyOf(reference.Tokenizer).Hash.AsSpan()
+            .SequenceEqual(TokenizerFile.VocabularyOf(model.Tokenizer).Hash))
+            throw new UserException(
+                $"{name}: has another tokenizer than the model, so the two cannot be compared token by token. Choose " +
+                "a reference that the model comes from.");
+        return reference;
+    }
+
     /// <summary>The folder of a new run.</summary>
     public static string NewFolder(string folder)
     {
@@ -134,6 +147,8 @@ internal static class TuningProgram
                         display.Eval(eval);
                     else if (record is SampleRecord sample)
                         display.Sample(sample);
+                    else if (record is WatchRecord watched)
+                        display.Watch(watched);
                     else if (record is FigureRecord figure)
                         display.Note($"step {figure.Step}  {figure.Name} {figure.Value:0.0000}");
                 },
