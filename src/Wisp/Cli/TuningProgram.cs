@@ -1,10 +1,12 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using Spectre.Console;
+using Wisp.Chat;
 using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Train;
 using Wisp.Train.Align;
+using Wisp.Train.Align.Conversations;
 using Wisp.Train.Report;
 
 namespace Wisp.Cli;
@@ -23,6 +25,10 @@ internal static class TuningProgram
     public static Start Open(string? name)
     {
         using var model = Models.Open(name);
+        if (ChatTemplateFiles.FromGguf(model.Source) is { } template && TemplateCheck.Dropped(template) is { } dropped)
+            throw new UserException(
+                $"{model.Path}: its chat template drops {dropped}. Mend the template, or begin with a model that shows " +
+                "what was said.");
         using var file = File.OpenRead(model.Path);
         return new Start(model.ReadParameters(), model.Tokenizer!, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
@@ -35,8 +41,8 @@ internal static class TuningProgram
         if (!TokenizerFile.VocabularyOf(reference.Tokenizer).Hash.AsSpan()
             .SequenceEqual(TokenizerFile.VocabularyOf(model.Tokenizer).Hash))
             throw new UserException(
-                $"{name}: has another tokenizer than the model, so the two cannot be compared token by token. Choose " +
-                "a reference that the model comes from.");
+                $"{name}: has another tokenizer than the model, so the two cannot be compared token by token. Choose a " +
+                "reference that the model comes from.");
         return reference;
     }
 

@@ -14,9 +14,9 @@ namespace Wisp.Train.Align.Policies;
 /// </remarks>
 public sealed class HackingMeter : IDisposable
 {
-    // Of so many standard errors a difference is no chance: at 14 degrees of freedom once in 1,500 comparisons, and
-    // both have to differ so in one of some dozens.
-    private const double Certain = 4;
+    // A difference of so many standard errors is no chance: at 18 degrees of freedom once in 200,000 comparisons. It is
+    // that high because the judge's best window is the best of many, which looks better than it was.
+    private const double Certain = 6;
 
     private readonly FloatBuffer _scores; // reward and judge of every step
     private readonly int _window;
