@@ -9,8 +9,8 @@ using Wisp.Train.Align.Policies;
 namespace Wisp.Bench;
 
 /// <summary>
-/// <c>rollouts</c>: tokens a second of answers that a policy learns from, beside the same requests put to an engine whose
-/// weights were packed before: what a step of training adds is packing, log-probabilities, and text.
+/// <c>rollouts</c>: tokens a second of answers that a policy learns from, beside the same requests put to an engine
+/// whose weights were packed before: what a step of training adds is packing, log-probabilities, and text.
 /// </summary>
 internal static class RolloutBench
 {
@@ -69,8 +69,8 @@ internal static class RolloutBench
 
         double e = Median(engine), l = Median(learner);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{path}: {load.Prompts} prompts x {load.Group} answers x {load.Tokens} tokens, {threads} threads, medians " +
-            $"of {rounds}"));
+            $"{path}: {load.Prompts} prompts x {load.Group} answers x {load.Tokens} tokens, {threads} threads, " +
+            $"medians of {rounds}"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"engine    {e,9:n0} tokens/s"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"rollouts  {l,9:n0} tokens/s   {l / e:p1}"));
     }

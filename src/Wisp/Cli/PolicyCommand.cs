@@ -11,7 +11,9 @@ using Wisp.Train.Align.Policies;
 
 namespace Wisp.Cli;
 
-/// <summary><c>wisp train grpo</c> and <c>wisp train ppo</c>: learning from one's own answers and what they earn.</summary>
+/// <summary>
+/// <c>wisp train grpo</c> and <c>wisp train ppo</c>: learning from one's own answers and what they earn.
+/// </summary>
 internal static class PolicyCommand
 {
     private const string PromptsName = "prompts.jsonl";
@@ -61,19 +63,23 @@ internal static class PolicyCommand
         var task = policy.Task(parse);
         if ((task is null) == (parse.GetValue(options.Data) is not { Length: > 0 }))
             throw new UserException("Say what to answer: --task NAME or --prompts FILE, one of the two.");
-        string rewardName = parse.GetValue(policy.Reward) ?? (task is null ? throw new UserException(
-            "Say what is paid for: --reward MODEL, a model by `wisp train reward`, or a name (see --help).") : "shaped"),
+        if (task is null && parse.GetValue(policy.Reward) is null)
+            throw new UserException(
+                "Say what is paid for: --reward MODEL, a model by `wisp train reward`, or a name (see --help).");
+        string rewardName = parse.GetValue(policy.Reward) ?? "shaped",
             judgeName = parse.GetValue(policy.Judge) ?? (task is null ? "format" : "right");
         if (rewardName == judgeName)
             throw new UserException(
                 $"Reward and judge are both '{rewardName}': nothing would ever part. Name another --judge.");
 
         var start = TuningProgram.Open(parse.GetValue(options.Model));
-        var reference = parse.GetValue(policy.Reference) is { } other ? TuningProgram.OpenReference(other, start) : null;
+        var reference = parse.GetValue(policy.Reference) is { } other
+            ? TuningProgram.OpenReference(other, start) : null;
         // Its weights are kept beside the policy's, in the same places.
         if (reference is not null && reference.Weights.Map.Config != start.Weights.Map.Config)
-            throw new UserException($"{parse.GetValue(policy.Reference)}: is of another shape than the model. Choose a " +
-                "reference that the model comes from.");
+            throw new UserException(
+                $"{parse.GetValue(policy.Reference)}: is of another shape than the model. Choose a reference that the " +
+                "model comes from.");
         var trained = start.Weights.Map.Config.Context;
         var plan = policy.Plan(parse, judges.HashOf(rewardName), judges.HashOf(judgeName));
         PromptBook book;

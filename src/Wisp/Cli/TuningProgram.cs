@@ -27,8 +27,8 @@ internal static class TuningProgram
         using var model = Models.Open(name);
         if (ChatTemplateFiles.FromGguf(model.Source) is { } template && TemplateCheck.Dropped(template) is { } dropped)
             throw new UserException(
-                $"{model.Path}: its chat template drops {dropped}. Mend the template, or begin with a model that shows " +
-                "what was said.");
+                $"{model.Path}: its chat template drops {dropped}. Mend the template, or begin with a model " +
+                "that shows what was said.");
         using var file = File.OpenRead(model.Path);
         return new Start(model.ReadParameters(), model.Tokenizer!, Convert.ToHexStringLower(SHA256.HashData(file)));
     }
@@ -41,8 +41,8 @@ internal static class TuningProgram
         if (!TokenizerFile.VocabularyOf(reference.Tokenizer).Hash.AsSpan()
             .SequenceEqual(TokenizerFile.VocabularyOf(model.Tokenizer).Hash))
             throw new UserException(
-                $"{name}: has another tokenizer than the model, so the two cannot be compared token by token. Choose a " +
-                "reference that the model comes from.");
+                $"{name}: has another tokenizer than the model, so the two cannot be compared token by token. " +
+                "Choose a reference that the model comes from.");
         return reference;
     }
 

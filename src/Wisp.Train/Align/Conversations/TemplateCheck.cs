@@ -33,7 +33,7 @@ public static class TemplateCheck
 
             for (var i = 0; i < probe.Turns.Count; i++)
                 if (!text.Contains(probe.Turns[i].Text, StringComparison.Ordinal))
-                    return $"the text of turn {i + 1} ({Conversation.Name(probe.Turns[i].Role)}) of {probe.Turns.Count}";
+                    return $"the text of turn {i + 1} ({Conversation.Name(probe.Turns[i].Role)}) of a conversation";
             return null;
         }
 

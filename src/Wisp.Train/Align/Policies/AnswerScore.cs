@@ -6,8 +6,8 @@ using Wisp.Train.Align.Tasks;
 namespace Wisp.Train.Align.Policies;
 
 /// <summary>
-/// Says how good an answer is: what a policy learns from, or the judge that watches over it. Any function will do; these
-/// are the ones that commands know by name.
+/// Says how good an answer is: what a policy learns from, or the judge that watches over it. Any function will do;
+/// these are the ones that commands know by name.
 /// </summary>
 /// <param name="Name">As people call it.</param>
 /// <param name="Score">Higher is better; the same answer always has the same score.</param>

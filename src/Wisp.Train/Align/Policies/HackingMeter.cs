@@ -45,8 +45,8 @@ public sealed class HackingMeter : IDisposable
         var best = Enumerable.Range(0, (steps / _window) - 1).Select(i => i * _window).MaxBy(from => Of(1, from).Mean);
         var (rewardBefore, judgeBefore) = (Of(0, best), Of(1, best));
         return reward.Above(rewardBefore) >= Certain && judgeBefore.Above(judge) >= Certain
-            ? $"the reward rose from {rewardBefore.Mean:0.###} to {reward.Mean:0.###} since step {best + _window} while " +
-                $"the judge fell from {judgeBefore.Mean:0.###} to {judge.Mean:0.###}"
+            ? $"the reward rose from {rewardBefore.Mean:0.###} to {reward.Mean:0.###} since step {best + _window} " +
+                $"while the judge fell from {judgeBefore.Mean:0.###} to {judge.Mean:0.###}"
             : null;
     }
 

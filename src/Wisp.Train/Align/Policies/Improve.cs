@@ -76,7 +76,8 @@ public sealed class Improve : ITuning
             Rollout[] good = [.. answers.AsSpan(p * _policy.Group, _policy.Group).ToArray()
                 .Where(answer => right.Score(problems[p], answer) == 1)];
             (hits, solved) = (hits + good.Length, solved + (good.Length > 0 ? 1 : 0));
-            kept.AddRange(good.DistinctBy(answer => answer.Text.Trim()).Take(MostKept).Select(answer => answer.Example));
+            kept.AddRange(good.DistinctBy(answer => answer.Text.Trim()).Take(MostKept)
+                .Select(answer => answer.Example));
         }
 
         var (loss, norm, tokens) = kept.Count == 0 ? (0.0, 0.0, 0) : Learn(kept);

@@ -60,7 +60,8 @@ public sealed record PolicyPlan
     public void Check()
     {
         Require(Group is >= 1 and <= 1024, $"answers to a prompt are {Group}; the range is 1 to 1,024");
-        Require(MaxTokens is >= 1 and <= 1 << 16, $"an answer has {MaxTokens} tokens at most; the range is 1 to 65,536");
+        Require(MaxTokens is >= 1 and <= 1 << 16,
+            $"an answer has {MaxTokens} tokens at most; the range is 1 to 65,536");
         Require(Updates is >= 1 and <= 1000, $"updates a step are {Updates}; the range is 1 to 1,000");
         Require(Clip is > 0 and < 1, $"the clip is {Clip}; it lies between 0 and 1");
         Require(Gamma is > 0 and <= 1, $"gamma is {Gamma}; it lies above 0, up to 1");

@@ -57,8 +57,8 @@ public sealed class PolicyTuning : ITuning
         [("reference", _reference.Buffer), ("meter", _meter.State), .. _critic?.State ?? []];
 
     public string? Halt => _meter.Parted(Step) is { } parted
-        ? $"{parted}: reward '{_goal.Reward.Name}' and judge '{_goal.Judge.Name}' have parted, so what is learned from " +
-            "here on is how to please the reward. Mend the reward, raise --beta, or leave the meter off by --meter 0."
+        ? $"{parted}: reward '{_goal.Reward.Name}' and judge '{_goal.Judge.Name}' have parted, so what is learned " +
+            "from here on is how to please the reward. Mend the reward, raise --beta, or leave the meter off by --meter 0."
         : null;
 
     public void Begin()
@@ -211,7 +211,8 @@ public sealed class PolicyTuning : ITuning
         DecoderWeights written, CancellationToken cancel)
     {
         var facts = new PolicyTest(_goal, _rollouts, _policy).Facts(cancel);
-        return (new TextCount((long)Plan.Steps * Plan.Rows, 0, 0), new TextCount(_goal.Book.HeldOut.Count, 0, 0), facts);
+        return (
+            new TextCount((long)Plan.Steps * Plan.Rows, 0, 0), new TextCount(_goal.Book.HeldOut.Count, 0, 0), facts);
     }
 
     public void Dispose()

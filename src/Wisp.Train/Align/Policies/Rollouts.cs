@@ -10,7 +10,7 @@ namespace Wisp.Train.Align.Policies;
 /// <param name="MaxTokens">Tokens after which an answer is cut off.</param>
 public sealed record RolloutOrder(int Group, int MaxTokens, Sampling Sampling, ulong Seed)
 {
-    /// <summary>The policy's own distribution: no cut, no temperature. Everything else would be another policy.</summary>
+    /// <summary>The policy's own distribution: no cut, no temperature; all else is another policy.</summary>
     public static Sampling Policy { get; } = new() { Temperature = 1, TopK = 0, TopP = 1, MinP = 0 };
 }
 

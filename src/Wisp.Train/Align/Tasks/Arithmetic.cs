@@ -33,7 +33,7 @@ internal static class Arithmetic
     {
         if (!text.EndsWith("= ?", StringComparison.Ordinal) || text.IndexOfAny(['+', '-', '*']) is not (> 0 and var at))
             return null;
-        return Read(text[..at]) is >= 0 and < 1_000_000 and var a && Read(text[(at + 1)..^3]) is >= 0 and < 1000 and var b
+        return Read(text[..at]) is >= 0 and < 1000 and var a && Read(text[(at + 1)..^3]) is >= 0 and < 1000 and var b
             ? Of((int)a, text[at], (int)b) : null;
     }
 

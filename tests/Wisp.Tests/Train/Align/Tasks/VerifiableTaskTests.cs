@@ -78,5 +78,6 @@ public sealed class VerifiableTaskTests
 
     [Fact]
     public void A_task_that_nobody_knows_is_refused_with_those_there_are() => Assert.Contains(
-        "there are arithmetic, countdown", Assert.Throws<ArgumentException>(() => VerifiableTask.Named("chess")).Message);
+        "there are arithmetic, countdown",
+        Assert.Throws<ArgumentException>(() => VerifiableTask.Named("chess")).Message);
 }
