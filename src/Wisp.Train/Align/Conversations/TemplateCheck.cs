@@ -11,7 +11,7 @@ public static class TemplateCheck
     private static readonly Conversation s_probe = new(
     [
         new(Role.System, "probe-of-the-system"), new(Role.User, "probe-of-the-user"),
-        new(Role.Assistant, "probe-of-the-assistant"), new(Role.User, "probe-of-the-user-again"),
+        new(Role.Assistant, "probe-of-the-assistant"), new(Role.User, "probe-of-the-next-request"),
     ]);
 
     /// <summary>What it drops, in words; null where it drops nothing or says itself what it does not take.</summary>
