@@ -9,6 +9,7 @@ root.Add(GrammarBench.Create());
 root.Add(KernelBench.Create());
 root.Add(EngineBench.Create());
 root.Add(ServeBench.Create());
+root.Add(RolloutBench.Create());
 root.Add(SideProgram.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);

@@ -89,13 +89,7 @@ internal static class PairCommand
         Func<TuningPlan, TuningPlan> more, string? referenceName, WorkerPool pool, CancellationToken cancel)
     {
         var start = TuningProgram.Open(parse.GetValue(options.Model));
-        var reference = referenceName is null ? null : TuningProgram.Open(referenceName);
-        // Ids of another vocabulary are other words: its log-probabilities would mean nothing.
-        if (reference is not null && !TokenizerFile.VocabularyOf(reference.Tokenizer).Hash.AsSpan()
-            .SequenceEqual(TokenizerFile.VocabularyOf(start.Tokenizer).Hash))
-            throw new UserException(
-                $"{referenceName}: has another tokenizer than the model, so the two cannot be compared token by " +
-                "token. Choose a reference that the model comes from.");
+        var reference = referenceName is null ? null : TuningProgram.OpenReference(referenceName, start);
         var context = options.Context(
             parse, Math.Min(start.Weights.Map.Config.Context, reference?.Weights.Map.Config.Context ?? int.MaxValue));
         var pairs = TuningProgram.Read(
