@@ -78,8 +78,8 @@ internal static class PolicyCommand
         // Its weights are kept beside the policy's, in the same places.
         if (reference is not null && reference.Weights.Map.Config != start.Weights.Map.Config)
             throw new UserException(
-                $"{parse.GetValue(policy.Reference)}: is of another shape than the model. Choose a reference that the " +
-                "model comes from.");
+                $"{parse.GetValue(policy.Reference)}: is of another shape than the model. Choose a reference that " +
+                "the model comes from.");
         var trained = start.Weights.Map.Config.Context;
         var plan = policy.Plan(parse, judges.HashOf(rewardName), judges.HashOf(judgeName));
         PromptBook book;

@@ -16,8 +16,9 @@ public static class TemplateCheck
         new(Role.Assistant, "probe-of-the-assistant"), new(Role.User, "probe-of-the-next-request"),
     ]);
 
-    /// <summary>What it drops of any conversation, in words; null where it drops nothing or says itself what it does not
-    /// take.</summary>
+    /// <summary>
+    /// What it drops of any conversation, in words; null where it drops nothing or says itself what it does not take.
+    /// </summary>
     public static string? Dropped(ChatTemplate template)
     {
         // A template that refuses system turns says so; then the rest has to do without.

@@ -58,7 +58,8 @@ public sealed class PolicyTuning : ITuning
 
     public string? Halt => _meter.Parted(Step) is { } parted
         ? $"{parted}: reward '{_goal.Reward.Name}' and judge '{_goal.Judge.Name}' have parted, so what is learned " +
-            "from here on is how to please the reward. Mend the reward, raise --beta, or leave the meter off by --meter 0."
+            "from here on is how to please the reward. Mend the reward, raise --beta, or leave the meter off by " +
+            "--meter 0."
         : null;
 
     public void Begin()
