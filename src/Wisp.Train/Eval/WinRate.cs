@@ -36,8 +36,8 @@ public static class WinRate
 
         if (scores.Count == 0)
             throw new InvalidDataException(
-                $"None of the {prompts.Count} prompts and its answers fits the contexts of {model.Name}, {other.Name} " +
-                "and the judge, so nothing was compared. Ask shorter ones.");
+                $"None of the {prompts.Count} prompts and its answers fits the contexts of {model.Name}, " +
+                $"{other.Name} and the judge, so nothing was compared. Ask shorter ones.");
         return Of($"against {other.Name}", "reward model", scores, seed) with
         {
             Notes =
