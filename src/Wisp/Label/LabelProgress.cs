@@ -11,8 +11,11 @@ internal sealed class LabelProgress(
 {
     private int _passed;
 
-    /// <summary>One of the prompts turned out to be of no use.</summary>
-    public void Pass() => Interlocked.Increment(ref _passed);
+    /// <summary>Prompts that turned out to be of no use.</summary>
+    public int Passed => _passed;
+
+    /// <summary>One more of them; returns how many there are.</summary>
+    public int Pass() => Interlocked.Increment(ref _passed);
 
     public Task<JsonObject> ReadAsync() => desk.ReadAsync(reading =>
     {

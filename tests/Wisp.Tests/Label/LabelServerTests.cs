@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -78,7 +79,8 @@ public sealed class LabelServerTests : IDisposable
 
         // Loopback only: the machine's other addresses do not answer.
         var port = new Uri(site.Server.Site).Port;
-        foreach (var address in (await Dns.GetHostAddressesAsync(Dns.GetHostName()))
+        foreach (var address in NetworkInterface.GetAllNetworkInterfaces()
+            .SelectMany(one => one.GetIPProperties().UnicastAddresses).Select(one => one.Address)
             .Where(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address)))
             await Assert.ThrowsAnyAsync<SocketException>(async () =>
             {
