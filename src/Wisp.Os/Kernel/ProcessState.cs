@@ -1,6 +1,6 @@
 namespace Wisp.Kernel;
 
-/// <summary>Where a process stands. <see cref="Process"/> has the edges between them.</summary>
+/// <summary>Where a process stands.</summary>
 /// <remarks>The numbers stand in journals.</remarks>
 public enum ProcessState
 {

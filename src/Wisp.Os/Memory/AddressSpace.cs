@@ -1,5 +1,4 @@
 using Wisp.Guard;
-using Wisp.Kernel;
 
 namespace Wisp.Memory;
 
@@ -26,10 +25,15 @@ public abstract class AddressSpace
     public abstract void Exchange(PromptPart answer, IReadOnlyList<CallResult> results);
 
     /// <summary>
-    /// Brings in what a text names and is not resident. Returns whether the prompt has changed by that, so that the
-    /// turn has to be taken again.
+    /// Whether a turn names something that could be brought in and is not resident, so that it has to be taken again
+    /// after <see cref="Fault"/>. Changes nothing.
     /// </summary>
-    public virtual bool Fault(string text) => false;
+    public virtual bool Names(string text) => false;
+
+    /// <summary>Brings in what a text names and is not resident.</summary>
+    public virtual void Fault(string text)
+    {
+    }
 
     /// <summary>How much attention each block of 16 tokens of the last prompt was paid: the accessed bits.</summary>
     public virtual void Attended(ReadOnlySpan<float> mass)

@@ -1,5 +1,4 @@
 using Wisp.Guard;
-using Wisp.Kernel;
 
 namespace Wisp.Memory;
 

@@ -45,6 +45,19 @@ public sealed class KvSequence : IDisposable
         }
     }
 
+    /// <summary>Blocks that no other sequence holds, and blocks that others hold too.</summary>
+    public (int Own, int Shared) Held
+    {
+        get
+        {
+            // A block with a second user is shared, and so is all that stands before it.
+            var at = Last;
+            while (!at.IsRoot && at.Users == 1)
+                at = at.Parent!;
+            return (Last.Depth - at.Depth, at.Depth);
+        }
+    }
+
     /// <summary>A copy of all tokens, first to last.</summary>
     public int[] CopyOfTokens()
     {
