@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Wisp.Bench;
 using Wisp.Bench.Engine;
+using Wisp.Bench.Os;
 
 var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
 root.Add(TrainBench.Create());
@@ -8,6 +9,7 @@ root.Add(SamplerBench.Create());
 root.Add(GrammarBench.Create());
 root.Add(KernelBench.Create());
 root.Add(EngineBench.Create());
+root.Add(OsBench.Create());
 root.Add(SideProgram.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);

@@ -16,6 +16,7 @@ public sealed partial class WispKernel
 
     private void Apply(KernelEvent e)
     {
+        _lastPid = Math.Max(_lastPid, e.Pid); // also of one whose beginning was lost: numbers are keys
         if (e is Spawned spawned)
             Apply(spawned);
         else if (e is Forked forked)
@@ -66,7 +67,6 @@ public sealed partial class WispKernel
         _processes.Add(pid, process);
         if (_processes.TryGetValue(parent, out var above))
             above.Children[pid] = process.Pid;
-        _lastPid = Math.Max(_lastPid, pid);
         return process;
     }
 
@@ -106,7 +106,9 @@ public sealed partial class WispKernel
             case Faulted fault:
                 Count(process, fault.Tokens.Length, fault.Computed, fault.Reused);
                 process.Turns++;
-                process.Space.Fault(fault.Text);
+                if (_folding)
+                    Revisit(process, fault.Text);
+                process.Faults++;
                 break;
             case Intended intended when Call(process, intended.Call) is { } call:
                 call.Stage = CallStage.Intended;
@@ -182,7 +184,10 @@ public sealed partial class WispKernel
         {
             process.Budget.Count(Resource.WallMilliseconds, Math.Max(0, e.Wall - process.Wall));
             process.Wall = e.Wall;
+            Revisit(process, e.Cut || process.Faults == MaxFaults ? "" : e.Text);
         }
+
+        process.Faults = 0;
 
         process.Turns++;
         var parsed = CallParser.Parse(process.Pid, e.Text, _gate.ClassOf);
@@ -193,6 +198,14 @@ public sealed partial class WispKernel
             process.Calls.Add(new PendingCall(++process.CallNumber, call, written));
         if (process.Calls.Count == 0)
             Complete(process);
+    }
+
+    // What the turn asked of the memory when it was taken, and what it left there.
+    private static void Revisit(Process process, string text)
+    {
+        _ = process.Space.Prompt();
+        if (text.Length > 0)
+            process.Space.Fault(text);
     }
 
     private static void Count(Process process, int decoded, int computed, int reused)

@@ -271,14 +271,12 @@ public sealed partial class WispKernel
         process.Space.Attended(process.Sequence!.TakeAttention());
         int[] tokens = [.. job.Written];
         var text = Core.Text(tokens);
-        if (!cut && process.Faults < MaxFaults && process.Space.Names(text))
+        if (!cut && process.Faults < MaxFaults && process.Space.Fault(text))
         {
-            process.Faults++;
             Emit(new Faulted(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused));
         }
         else
         {
-            process.Faults = 0;
             Emit(new Turned(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused,
                 process.Wall, cut));
             Warn(process);

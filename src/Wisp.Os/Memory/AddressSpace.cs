@@ -25,15 +25,10 @@ public abstract class AddressSpace
     public abstract void Exchange(PromptPart answer, IReadOnlyList<CallResult> results);
 
     /// <summary>
-    /// Whether a turn names something that could be brought in and is not resident, so that it has to be taken again
-    /// after <see cref="Fault"/>. Changes nothing.
+    /// Brings in what a text names and is not resident. Returns whether the prompt has changed by that, so that the
+    /// turn has to be taken again.
     /// </summary>
-    public virtual bool Names(string text) => false;
-
-    /// <summary>Brings in what a text names and is not resident.</summary>
-    public virtual void Fault(string text)
-    {
-    }
+    public virtual bool Fault(string text) => false;
 
     /// <summary>How much attention each block of 16 tokens of the last prompt was paid: the accessed bits.</summary>
     public virtual void Attended(ReadOnlySpan<float> mass)

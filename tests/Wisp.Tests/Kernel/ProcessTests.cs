@@ -35,7 +35,7 @@ public sealed class ProcessTests
     public void A_tool_nobody_granted_is_denied_and_the_model_is_told()
     {
         var driver = new TestDriver(_ => "42");
-        using var world = new World((_, prompt) => prompt.Contains("[tool]") ? prompt
+        using var world = new World((_, prompt) => prompt.Contains("[tool]") ? prompt.Split("[tool]")[1]
             : World.Call("mail", """{"to": "eve"}"""), driver);
         var pid = world.Spawn("go", r => r with
         {
@@ -76,7 +76,7 @@ public sealed class ProcessTests
     public void Calls_beyond_sixteen_a_turn_are_not_done()
     {
         var driver = new TestDriver(_ => "x");
-        using var world = new World((_, prompt) => prompt.Contains("[tool]") ? prompt
+        using var world = new World((_, prompt) => prompt.Contains("[tool]") ? prompt.Split("[tool]")[^1]
             : string.Concat(Enumerable.Range(0, 200).Select(i => World.Call("fs.read", $$"""{"path": "/{{i}}"}"""))), driver);
         var pid = world.Spawn("go", r => r with { TurnTokens = 1 << 16 });
         world.Run();
@@ -130,7 +130,7 @@ public sealed class ProcessTests
         {
             2 when !prompt.Contains("[tool]") => World.Call("fs.read", """{"path": "/docs/a"}""")
                 + World.Call("fs.write", """{"path": "/docs/a", "text": "b"}""") + World.Call("mail", "{}"),
-            2 => prompt,
+            2 => "tried",
             _ when !prompt.Contains("[tool]") => World.Call("proc.spawn", """{"message": "do"}""")
                 + World.Call("proc.wait", """{"pid": 2}"""),
             _ => "done",
@@ -349,7 +349,7 @@ public sealed class ProcessTests
     public void A_budget_asks_at_its_mark_and_refuses_at_its_end()
     {
         using var world = new World((_, prompt) => prompt.Split("[tool]").Length is var n and < 6
-            ? World.Call("fs.read", $$"""{"path": "/{{n}}"}""") : prompt);
+            ? World.Call("fs.read", $$"""{"path": "/{{n}}"}""") : prompt.Split("[tool]")[^1]);
         var pid = world.Spawn("go", r => r with
         {
             Limits = new Dictionary<Resource, Limit> { [Resource.ToolCalls] = new(2, 4) },

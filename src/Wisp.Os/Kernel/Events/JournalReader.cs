@@ -135,6 +135,8 @@ internal static class JournalReader
             {
                 found += row.Number - number - 1;
                 damaged.Add(pid);
+                if (number == 0)
+                    damage.Add($"the beginning of process {pid} is lost, so it cannot go on.");
             }
             else if (!Journal.Sum(sum, row.Entry, row.Number, row.Body).AsSpan().SequenceEqual(row.Sum))
             {

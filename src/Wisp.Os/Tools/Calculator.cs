@@ -1,0 +1,46 @@
+using System.Text.Json;
+using Wisp.Guard;
+using Wisp.Kernel;
+
+namespace Wisp.Tools;
+
+/// <summary>The calculator: exact arithmetic, and the first tool of every agent.</summary>
+public sealed class Calculator : Driver
+{
+    /// <summary>What a model is told of it: a JSON Schema of its arguments, with a description.</summary>
+    public const string Description = """
+        {"name": "calculator", "description": "Exact arithmetic: + - * / % ^ and parentheses.",
+        "parameters": {"type": "object", "properties": {"expression": {"type": "string"}}, "required": ["expression"]}}
+        """;
+
+    // The same question has the same answer, and nothing happens.
+    public override Effect ClassOf(Verb verb, string path) => Effect.Pure;
+
+    public override ValueTask<SysResult> CallAsync(DriverCall call, CancellationToken cancel) => new(call.Verb switch
+    {
+        Verb.Call => Call(call),
+        Verb.Read => Result(SysStatus.Ok, Description),
+        Verb.Stat => Result(SysStatus.Ok, "tool"),
+        _ => Result(SysStatus.Denied, "a tool can be called and read"),
+    });
+
+    private static SysResult Call(DriverCall call)
+    {
+        try
+        {
+            using var arguments = JsonDocument.Parse(call.Body);
+            if (arguments.RootElement.ValueKind != JsonValueKind.Object
+                || !arguments.RootElement.TryGetProperty("expression", out var given)
+                || given.ValueKind != JsonValueKind.String)
+                return Result(SysStatus.Malformed,
+                    """the calculator takes {"expression": "..."}, a text such as (3 + 4) * 2""");
+            return Result(SysStatus.Ok, $"{Arithmetic.Evaluate(given.GetString()!)}");
+        }
+        catch (Exception e) when (e is FormatException or JsonException or InvalidOperationException)
+        {
+            return Result(SysStatus.Malformed, $"the calculator cannot read this: {e.Message}");
+        }
+    }
+
+    private static SysResult Result(SysStatus status, string text) => new(status, text, Label.From(Source.Kernel));
+}
