@@ -102,6 +102,9 @@ internal sealed class Process
     /// <summary>Messages that came while a turn was under way.</summary>
     public List<(PromptRole Role, string Text, Guard.Label Label)> Mail { get; } = [];
 
+    /// <summary>A turn that a chat client was asked for.</summary>
+    public RemoteTurn? Asking { get; set; }
+
     public bool IsStopping { get; set; } // by TERM: the next turn is the last
 
     public bool IsHeld { get; set; } // by STOP

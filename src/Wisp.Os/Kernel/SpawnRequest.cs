@@ -42,6 +42,9 @@ public sealed record SpawnRequest
     /// <summary>Whether it begins a process group of its own.</summary>
     public bool NewGroup { get; init; }
 
+    /// <summary>The chat client that answers; null is the kernel's own core.</summary>
+    public string? Model { get; init; }
+
     /// <summary>Prefixes of keys and values are shared within a domain only.</summary>
     public long Domain { get; init; }
 

@@ -179,7 +179,8 @@ public sealed partial class WispKernel
 
     private void Apply(Process process, Turned e)
     {
-        Count(process, e.Tokens.Length, e.Computed, e.Reused);
+        Count(process, e.Tokens.Length + e.Written, e.Computed, e.Reused);
+        process.Budget.Count(Resource.MicroMoney, e.MicroMoney);
         if (_folding)
         {
             process.Budget.Count(Resource.WallMilliseconds, Math.Max(0, e.Wall - process.Wall));
@@ -192,7 +193,8 @@ public sealed partial class WispKernel
         process.Turns++;
         var parsed = CallParser.Parse(process.Pid, e.Text, _gate.ClassOf);
         process.Answer = parsed.Answer;
-        process.Taken = _parts.Core.Codec.Answer(e.Text, e.Tokens);
+        process.Taken = process.Request.Model is null ? Core.Codec.Answer(e.Text, e.Tokens)
+            : Core.Codec.Part(PromptRole.Assistant, e.Text);
         process.Calls.Clear();
         foreach (var (call, written) in parsed.Calls)
             process.Calls.Add(new PendingCall(++process.CallNumber, call, written));

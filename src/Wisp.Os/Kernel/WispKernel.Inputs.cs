@@ -37,6 +37,12 @@ public sealed partial class WispKernel
                 Emit(e, isInput: true);
                 Go(changed);
                 return changed.Pid;
+            case Turned e:
+                return _processes.TryGetValue(e.Pid, out var answered) ? TakeTurn(answered, e) : Pid.None;
+            case Exited e:
+                if (_processes.TryGetValue(e.Pid, out var failed) && failed.Asking is not null)
+                    End(failed, e.Code, e.Reason, isInput: true);
+                return Pid.None;
             case Returned e:
                 return _processes.TryGetValue(e.Pid, out var caller) ? TakeReturn(caller, e) : Pid.None;
             case Probed e:
@@ -73,23 +79,17 @@ public sealed partial class WispKernel
 
     private void DoSignal(Process process, Signal signal, bool isInput = false)
     {
+        var isAtTurn = !process.IsIdle && process.Calls.Count == 0;
         Emit(new Signalled(process.Pid.Number, signal), isInput);
         switch (signal)
         {
             case Signal.Kill:
                 End(process, 128 + (int)signal, "killed");
                 return;
-            case Signal.Int:
-                if (process.Turn is { Written.Count: > 0 })
-                    EndTurn(process, cut: true);
-                else
-                    DropTurn(process);
-                CancelCalls(process);
-                break;
-            case Signal.Term:
-                if (process.Turn is { Written.Count: > 0 })
-                    EndTurn(process, cut: true);
-                DropTurn(process);
+            case Signal.Int or Signal.Term:
+                // What was being said ends here, be it nothing yet.
+                if (isAtTurn)
+                    CutTurn(process);
                 CancelCalls(process);
                 break;
         }
@@ -137,6 +137,12 @@ public sealed partial class WispKernel
             return;
         }
 
+        if (!process.IsIdle && process.Request.Model is not null)
+        {
+            AskModel(process);
+            return;
+        }
+
         if (!process.IsIdle)
         {
             if (process.State is not (ProcessState.Ready or ProcessState.Running))
@@ -161,7 +167,7 @@ public sealed partial class WispKernel
             process.Move(state, why);
     }
 
-    private void End(Process process, int code, string reason)
+    private void End(Process process, int code, string reason, bool isInput = false)
     {
         if (process.IsOver)
             return;
@@ -174,7 +180,7 @@ public sealed partial class WispKernel
         DropTurn(process);
         foreach (var call in process.Calls)
             Abandon(process, call);
-        Emit(new Exited(process.Pid.Number, code, reason));
+        Emit(new Exited(process.Pid.Number, code, reason), isInput);
         _scheduler.Remove(process.Runnable);
         FreeKeys(process);
         _parts.Ended?.Invoke(process.Pid);

@@ -264,6 +264,15 @@ public sealed partial class WispKernel
             EndTurn(process, cut: true);
     }
 
+    private void CutTurn(Process process)
+    {
+        DropRemote(process);
+        if (process.Turn is not null)
+            EndTurn(process, cut: true);
+        else
+            Emit(new Turned(process.Pid.Number, [], "", 0, 0, process.Wall, Cut: true));
+    }
+
     private void EndTurn(Process process, bool cut)
     {
         var job = process.Turn!;
@@ -301,7 +310,11 @@ public sealed partial class WispKernel
     }
 
     // Half a turn is no turn: it is taken again from its beginning.
-    private static void DropTurn(Process process) => process.Turn = null;
+    private void DropTurn(Process process)
+    {
+        process.Turn = null;
+        DropRemote(process);
+    }
 
     private static void FreeKeys(Process process)
     {

@@ -26,6 +26,12 @@ public sealed record KernelParts(
     /// <summary>Called with every event after it happened, on the kernel's thread: traces.</summary>
     public Action<JournalEntry>? Watch { get; init; }
 
+    /// <summary>Models that are asked and not stepped, by name.</summary>
+    public IReadOnlyDictionary<string, ChatModel> Models { get; init; } = new Dictionary<string, ChatModel>();
+
+    /// <summary>Whether a journal is run again: what came from outside comes from there.</summary>
+    internal bool IsReplay { get; init; }
+
     /// <summary>What the journal calls the model.</summary>
     public string Model { get; init; } = "";
 }
@@ -93,7 +99,8 @@ public sealed partial class WispKernel : IDisposable
     public string? Fault => _fault;
 
     /// <summary>Calls that drivers are at.</summary>
-    internal int DriversAtWork => _processes.Values.Sum(p => p.Calls.Count(c => c.Cancel is not null));
+    internal int DriversAtWork => _processes.Values.Sum(
+        p => p.Calls.Count(c => c.Cancel is not null) + (p.Asking is null ? 0 : 1));
 
     internal bool HasInput => !_inbox.IsEmpty;
 
@@ -208,8 +215,12 @@ public sealed partial class WispKernel : IDisposable
         {
             _fault = e.Message;
             foreach (var process in _processes.Values)
+            {
+                process.Asking?.Cancel.Cancel();
                 foreach (var call in process.Calls)
                     call.Cancel?.Cancel();
+            }
+
             throw;
         }
     }
@@ -244,6 +255,7 @@ public sealed partial class WispKernel : IDisposable
         {
             foreach (var call in process.Calls)
                 call.Cancel?.Cancel();
+            process.Asking?.Cancel.Cancel();
             process.Sequence?.Dispose();
             if (!process.IsOver)
                 _parts.Ended?.Invoke(process.Pid);

@@ -50,7 +50,13 @@ public sealed record Said(int Pid, string Text, string Label) : KernelEvent(Pid)
 /// <param name="Wall">Milliseconds of the process so far.</param>
 /// <param name="Cut">Whether it was ended from outside.</param>
 public sealed record Turned(int Pid, int[] Tokens, string Text, int Computed, int Reused, long Wall, bool Cut)
-    : KernelEvent(Pid);
+    : KernelEvent(Pid)
+{
+    /// <summary>Tokens that a chat client wrote, which are not known.</summary>
+    public int Written { get; init; }
+
+    public long MicroMoney { get; init; }
+}
 
 /// <summary>A turn that named what was not resident, and is void.</summary>
 public sealed record Faulted(int Pid, int[] Tokens, string Text, int Computed, int Reused) : KernelEvent(Pid);

@@ -48,7 +48,7 @@ public static class Replay
         using var kernel = new WispKernel(
             new KernelParts(core, new RecordedDriver(entries, classOf), time, () => newSpace(codec))
             {
-                Past = [.. entries.Take(from)], Watch = made.Add, Model = setup.Model,
+                Past = [.. entries.Take(from)], Watch = made.Add, Model = setup.Model, IsReplay = true,
             }, setup.Options);
         var checkedUpTo = 0;
         for (var at = from; at < to;)

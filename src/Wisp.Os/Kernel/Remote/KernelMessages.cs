@@ -115,7 +115,7 @@ public sealed record KernelReply
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(KernelRequest))]
 [JsonSerializable(typeof(KernelReply))]
 internal sealed partial class RemoteJson : JsonSerializerContext;
