@@ -58,7 +58,8 @@ internal static class OsBench
             {
                 using var journal = journaled ? Journal.Open(Path.Combine(folder, $"{kind}.db"), out _) : null;
                 var times = CallTimes(kind, journal, turns: journaled && kind == Effect.Once ? 60 : 400);
-                output.WriteLine($"  {name,-48} {times[times.Count / 2],8:f1} µs {times[times.Count * 99 / 100],8:f1} µs");
+                output.WriteLine(
+                    $"  {name,-48} {times[times.Count / 2],8:f1} µs {times[times.Count * 99 / 100],8:f1} µs");
             }
         }
         finally
@@ -159,7 +160,8 @@ internal static class OsBench
             _ = kernel.SpawnAsync(new SpawnRequest
             {
                 // They stay, so that all of their memory is there at the end.
-                Name = $"p{i}", Instructions = prefix, Message = $"{i}", TurnTokens = own, Seed = (ulong)i, Stays = true,
+                Name = $"p{i}", Instructions = prefix, Message = $"{i}", TurnTokens = own, Seed = (ulong)i,
+                Stays = true,
             });
         var begin = Stopwatch.GetTimestamp();
         var ticks = 0L;
@@ -177,10 +179,13 @@ internal static class OsBench
         var alone = reports.Result.Sum(r => r.Usage.KvOwn + (long)r.Usage.KvShared);
         var computed = reports.Result.Sum(r => r.Usage.PrefillTokens);
         var reused = reports.Result.Sum(r => r.Usage.ReusedTokens);
-        output.WriteLine($"{turned} processes on {Path.GetFileName(path)}, {shared} tokens in common, {own} of their own");
-        output.WriteLine($"  {written:N0} tokens written in {seconds:f1} s: {written / seconds:f0} a second, {ticks:N0} steps");
+        output.WriteLine(
+            $"{turned} processes on {Path.GetFileName(path)}, {shared} tokens in common, {own} of their own");
+        output.WriteLine(
+            $"  {written:N0} tokens written in {seconds:f1} s: {written / seconds:f0} a second, {ticks:N0} steps");
         output.WriteLine($"  prompts: {computed:N0} tokens computed, {reused:N0} found");
-        output.WriteLine($"  KV memory: {peak:N0} blocks, {peak * bytes / 1e6:f1} MB at most; each alone {alone:N0} blocks, " +
+        output.WriteLine(
+            $"  KV memory: {peak:N0} blocks, {peak * bytes / 1e6:f1} MB at most; each alone {alone:N0} blocks, " +
             $"{alone * bytes / 1e6:f1} MB: {(double)alone / peak:f1} times as much");
         return turned == count && peak * 5 <= alone ? 0 : 1;
     }

@@ -53,7 +53,9 @@ public abstract class Driver
     /// </summary>
     public abstract ValueTask<SysResult> CallAsync(DriverCall call, CancellationToken cancel);
 
-    /// <summary>The most that a call may cost, in millionths of the unit of money; reserved before it is made.</summary>
+    /// <summary>
+    /// The most that a call may cost, in millionths of the unit of money; reserved before it is made.
+    /// </summary>
     public virtual long MaxPrice(Verb verb, string path, string body) => 0;
 
     /// <summary>Whether a call of class Once with this key has happened, asked after a crash.</summary>

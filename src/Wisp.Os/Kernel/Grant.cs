@@ -66,7 +66,8 @@ internal sealed class Grant(Capability capability, Grant? parent)
             using var document = JsonDocument.Parse(body);
             return document.RootElement.ValueKind == JsonValueKind.Object && capability.Arguments.All(rule =>
                 document.RootElement.TryGetProperty(rule.Key, out var value)
-                && rule.Value.Contains(value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText()));
+                && rule.Value.Contains(value.ValueKind == JsonValueKind.String ? value.GetString()!
+                    : value.GetRawText()));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -20,7 +20,9 @@ internal enum CallStage
     Done,
 }
 
-/// <summary>A call that a turn made. Calls of a turn are done one after the other, in the order they were written.</summary>
+/// <summary>
+/// A call that a turn made. Calls of a turn are done one after the other, in the order they were written.
+/// </summary>
 /// <param name="number">Of the process, from 1 on; never used again.</param>
 /// <param name="call">Null where what was written is no call.</param>
 internal sealed class PendingCall(int number, Syscall? call, string written)

@@ -43,7 +43,8 @@ public sealed partial class WispKernel
             return;
         // All branches of one process share its weight.
         var child = Add(e.Pid, e.Parent, parent.Group.Number,
-            parent.Request with { Name = e.Name, Message = e.Message, Stays = false, Detached = false, NewGroup = false },
+            parent.Request with { Name = e.Name, Message = e.Message, Stays = false, Detached = false,
+            NewGroup = false },
             parent.Space.Fork(), parent.Runnable.Share);
         foreach (var grant in parent.Grants.Where(grant => grant.Capability.Delegable && !grant.IsRevoked))
             child.Grants.Add(new Grant(grant.Capability, grant));
@@ -295,7 +296,8 @@ public sealed partial class WispKernel
                 break;
             case AskKind.Budget when e.Yes && ask.Resource is { } resource:
                 for (var at = process.Budget; at is not null; at = at.Parent)
-                    if (at.TryReserve(resource, 0).Answer == BudgetAnswer.Granted && at.LimitOf(resource).High is { } high
+                    if (at.TryReserve(resource, 0).Answer == BudgetAnswer.Granted
+                        && at.LimitOf(resource).High is { } high
                         && at.Used(resource) + at.Reserved(resource) + 1 > high)
                         at.Raise(resource);
                 break;

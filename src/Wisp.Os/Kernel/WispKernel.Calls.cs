@@ -113,7 +113,8 @@ public sealed partial class WispKernel
     // A result that came; one that nobody waits for any more is dropped.
     private Pid TakeReturn(Process process, Returned e)
     {
-        if (process.IsOver || Call(process, e.Call) is not { Stage: CallStage.Flying } call || call.Call is not DriverSyscall)
+        if (process.IsOver || Call(process, e.Call) is not { Stage: CallStage.Flying } call
+            || call.Call is not DriverSyscall)
             return Pid.None;
         Emit(e, isInput: true);
         call.Cancel?.Dispose();
@@ -133,7 +134,8 @@ public sealed partial class WispKernel
         if (driver.Class != Effect.Once || process.IsStopping)
         {
             if (process.IsStopping)
-                return Return(process, call, SysStatus.Cancelled, "The process is being stopped; this may have happened.");
+                return Return(process, call, SysStatus.Cancelled,
+                    "The process is being stopped; this may have happened.");
             Fly(process, call, driver, KeyOf(process, call));
             return false;
         }
@@ -158,7 +160,8 @@ public sealed partial class WispKernel
         if (e.Answer == ProbeAnswer.NotDone)
             Fly(process, call, driver, KeyOf(process, call));
         else
-            Ask(process, call.Number, AskKind.Doubt, "The machine went down while " + $"{process.Request.Name} was at " +
+            Ask(process, call.Number, AskKind.Doubt, "The machine went down while "
+                + $"{process.Request.Name} was at " +
                 $"{driver.Name} {driver.Path}{Shown(driver.Body)}, and nobody can tell whether that happened. Did it?");
         return process.Pid;
     }
@@ -206,7 +209,8 @@ public sealed partial class WispKernel
         new Spawned(pid, process.Pid.Number, process.Group.Number, spawn.Request with
         {
             // What the parent may hand on, as it has it.
-            Capabilities = [.. process.Grants.Where(g => g.Capability.Delegable && !g.IsRevoked).Select(g => g.Capability)],
+            Capabilities = [.. process.Grants.Where(g => g.Capability.Delegable && !g.IsRevoked).Select(g =>
+                g.Capability)],
             Class = process.Runnable.Class, Seed = process.Request.Seed, Temperature = process.Request.Temperature,
             TurnTokens = process.Request.TurnTokens, Domain = process.Request.Domain,
         }));
@@ -234,7 +238,8 @@ public sealed partial class WispKernel
 
     private bool WaitFor(Process process, PendingCall call, WaitSyscall wait)
     {
-        if (!process.Children.ContainsKey(wait.Child.Number) || !_processes.TryGetValue(wait.Child.Number, out var child))
+        if (!process.Children.ContainsKey(wait.Child.Number)
+            || !_processes.TryGetValue(wait.Child.Number, out var child))
             return Return(process, call, SysStatus.NotFound, $"Process {wait.Child} is no child of this one.");
         if (child.IsOver)
         {

@@ -44,7 +44,8 @@ public sealed partial class WispKernel
                 process.Budget.Settle(given, sum, 0);
             if (verdict.Answer == BudgetAnswer.Ask)
                 Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: {verdict.By!.Name} has used " +
-                    $"{verdict.By.Used(resource)} of {verdict.By.LimitOf(resource).High} {resource}. Let it go on?", resource);
+                    $"{verdict.By.Used(resource)} of {verdict.By.LimitOf(resource).High} {resource}. Let it go on?",
+                        resource);
             else
                 End(process, 1, $"out of budget: {verdict.By!.Name} has used {verdict.By.Used(resource)} of " +
                     $"{verdict.By.LimitOf(resource).Max} {resource}, and a turn may need {amount}");
@@ -64,7 +65,8 @@ public sealed partial class WispKernel
                 {
                     Written = done.Result.WrittenTokens, MicroMoney = model.PriceOf(done.Result),
                 }
-                : new Exited(pid, 1, $"the model {name} failed: {done.Exception?.InnerException?.Message ?? "cancelled"}"),
+                : new Exited(pid, 1,
+                    $"the model {name} failed: {done.Exception?.InnerException?.Message ?? "cancelled"}"),
                 null, null)),
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }

@@ -166,7 +166,8 @@ public sealed partial class WispKernel
             else if (process.Turn is { Written.Count: > 0 })
                 EndOverBudget(process, resource, by);
             else
-                End(process, 1, $"out of budget: {by.Name} has used {by.Used(resource)} of {by.LimitOf(resource).Max} " +
+                End(process, 1,
+                    $"out of budget: {by.Name} has used {by.Used(resource)} of {by.LimitOf(resource).Max} " +
                     $"{resource}");
             return false;
         }
@@ -203,7 +204,8 @@ public sealed partial class WispKernel
         }
 
         if (verdict.Answer == BudgetAnswer.Ask)
-            Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: more memory for keys and values?", Resource.KvBytes);
+            Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: more memory for keys and values?",
+                Resource.KvBytes);
         else
             End(process, 1, $"out of budget: {verdict.By!.Name} may hold {verdict.By.LimitOf(Resource.KvBytes).Max} " +
                 "bytes of keys and values");

@@ -163,7 +163,8 @@ internal ref struct Arithmetic
 
     private static FormatException TooLarge() => new("the result would have more than 20,000 digits");
 
-    private readonly FormatException Fault(string? what = null) => new(what is not null ? $"{what} at position {_at + 1}"
+    private readonly FormatException Fault(string? what = null) =>
+        new(what is not null ? $"{what} at position {_at + 1}"
         : _at >= _text.Length ? "it ends where a number should follow"
         : $"'{_text[_at]}' at position {_at + 1} is no number and no sign; names and functions are not known");
 }

@@ -7,10 +7,11 @@ namespace Wisp.Tools;
 /// <summary>The calculator: exact arithmetic, and the first tool of every agent.</summary>
 public sealed class Calculator : Driver
 {
-    /// <summary>What a model is told of it: a JSON Schema of its arguments, with a description.</summary>
+    /// <summary>What a model is told of it, in the words that our own models learned.</summary>
     public const string Description = """
-        {"name": "calculator", "description": "Exact arithmetic: + - * / % ^ and parentheses.",
-        "parameters": {"type": "object", "properties": {"expression": {"type": "string"}}, "required": ["expression"]}}
+        {"type": "function", "function": {"name": "calculator", "description": "Works out an arithmetic expression.",
+        """ + " " + """
+        "parameters": {"type": "object", "properties": {"expression": {"type": "string"}}, "required": ["expression"]}}}
         """;
 
     // The same question has the same answer, and nothing happens.

@@ -10,14 +10,17 @@ namespace Wisp.Tests.Kernel;
 /// <summary>Models that are asked through IChatClient, without keys and values of ours.</summary>
 public sealed class ChatModelTests
 {
-    private sealed class Client(Func<IReadOnlyList<ChatMessage>, CancellationToken, Task<ChatResponse>> answer) : IChatClient
+    private sealed class Client(Func<IReadOnlyList<ChatMessage>, CancellationToken, Task<ChatResponse>> answer)
+        : IChatClient
     {
         public Task<ChatResponse> GetResponseAsync(
-            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken =
+                default) =>
             answer([.. messages], cancellationToken);
 
         public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
-            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken =
+                default) =>
             throw new NotSupportedException();
 
         public object? GetService(Type serviceType, object? serviceKey = null) => null;
@@ -32,7 +35,8 @@ public sealed class ChatModelTests
         Usage = new UsageDetails { InputTokenCount = 30, OutputTokenCount = 5 },
     };
 
-    private static (WispKernel Kernel, ScriptedCore Core, List<JournalEntry> Events) Make(IChatClient client, long price = 0)
+    private static (WispKernel Kernel, ScriptedCore Core, List<JournalEntry> Events) Make(IChatClient client,
+        long price = 0)
     {
         var core = new ScriptedCore((_, _) => "");
         var events = new List<JournalEntry>();

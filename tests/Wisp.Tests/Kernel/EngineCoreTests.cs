@@ -86,7 +86,8 @@ public sealed class EngineCoreTests : IDisposable
             return [.. turns.Values];
         }
 
-        List<string> messages = [.. Enumerable.Range(0, 9).Select(i => "the same beginning of all of them " + new string('x', i * 3))];
+        List<string> messages = [.. Enumerable.Range(0, 9).Select(i =>
+            "the same beginning of all of them " + new string('x', i * 3))];
         using var together = Core(cache: 1024);
         var all = Run(together, messages, 4, new SimulatedTime());
         for (var i = 0; i < messages.Count; i++)

@@ -68,7 +68,8 @@ internal static class Errand
             {
                 Assert.Equal(AskKind.Doubt, ask.Kind);
                 Assert.Contains("/tools/bell", ask.Text);
-                world.Do(world.Kernel.AnswerAsync(ask.Number, Lines(folder, "bell").Any(l => l.StartsWith($"{ask.Pid}."))));
+                world.Do(world.Kernel.AnswerAsync(ask.Number, Lines(folder, "bell").Any(l =>
+                    l.StartsWith($"{ask.Pid}."))));
             }
         }
     }

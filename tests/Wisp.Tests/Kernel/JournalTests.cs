@@ -33,7 +33,8 @@ public sealed class JournalTests : IDisposable
             new Booted("wisp", "m.gguf", 10, 20, 30, new KernelOptions()),
             new Spawned(1, 0, 1, new SpawnRequest
             {
-                Name = "a", Message = "ü𝄞\n", Capabilities = [World.Everything with { Uses = 3, Until = DateTimeOffset.UnixEpoch }],
+                Name = "a", Message = "ü𝄞\n",
+                Capabilities = [World.Everything with { Uses = 3, Until = DateTimeOffset.UnixEpoch }],
                 Limits = new Dictionary<Wisp.Kernel.Budgets.Resource, Wisp.Kernel.Budgets.Limit>
                 {
                     [Wisp.Kernel.Budgets.Resource.KvBytes] = new(1, 2),
@@ -42,9 +43,11 @@ public sealed class JournalTests : IDisposable
             new Forked(2, 1, "b", "m", "|*"), new Execed(1, "c", "i", "m"), new Said(1, "s", "0|-"),
             new Turned(1, [1, 2, 3], "abc", 4, 5, 6, true), new Faulted(1, [9], "x", 1, 2),
             new Intended(1, 1, "1.1", "fs.read", "/a", "b", Effect.Once),
-            new Returned(1, 1, SysStatus.TimedOut, "t", "1|*", [new Extent("/a", 1, 2)]) { CpuMilliseconds = 3, MicroMoney = 4 },
+            new Returned(1, 1, SysStatus.TimedOut, "t", "1|*", [new Extent("/a", 1, 2)]) { CpuMilliseconds = 3,
+                MicroMoney = 4 },
             new Probed(1, 1, ProbeAnswer.NotDone),
-            new Asked(1, 1, 1, AskKind.Budget, "?", Wisp.Kernel.Budgets.Resource.ToolCalls), new Answered(1, 1, true, "y", 2),
+            new Asked(1, 1, 1, AskKind.Budget, "?", Wisp.Kernel.Budgets.Resource.ToolCalls),
+                new Answered(1, 1, true, "y", 2),
             new Signalled(1, Signal.Stop), new Reniced(1, Wisp.Kernel.Scheduling.SchedulingClass.Batch, 0.5),
             new Limited(1, Wisp.Kernel.Budgets.Resource.DecodeTokens, null, 7), new Exited(1, 3, "r"), new Reaped(1),
         ];
@@ -54,8 +57,10 @@ public sealed class JournalTests : IDisposable
         using (var journal = Journal.Open(JournalPath, out var none))
         {
             Assert.Empty(none);
-            journal.Append([.. events.Take(5).Select((e, i) => new JournalEntry(i + 1, i, i * 7, i % 2 == 0, e))], false);
-            journal.Append([.. events.Skip(5).Select((e, i) => new JournalEntry(i + 6, i, i * 7, i % 2 == 0, e))], true);
+            journal.Append([.. events.Take(5).Select((e, i) =>
+                new JournalEntry(i + 1, i, i * 7, i % 2 == 0, e))], false);
+            journal.Append([.. events.Skip(5).Select((e, i) =>
+                new JournalEntry(i + 6, i, i * 7, i % 2 == 0, e))], true);
         }
 
         using var again = Journal.Open(JournalPath, out var entries);
@@ -78,7 +83,8 @@ public sealed class JournalTests : IDisposable
     {
         File.WriteAllText(JournalPath, "some text of the user's that is no database at all, and longer than a header");
         var text = File.ReadAllText(JournalPath);
-        Assert.Contains("cannot be opened", Assert.Throws<JournalException>(() => Journal.Open(JournalPath, out _)).Message);
+        Assert.Contains("cannot be opened", Assert.Throws<JournalException>(() =>
+            Journal.Open(JournalPath, out _)).Message);
         Assert.Equal(text, File.ReadAllText(JournalPath));
     }
 
@@ -148,7 +154,8 @@ public sealed class JournalTests : IDisposable
             Assert.NotEmpty(journal.Damaged);
             Assert.InRange(past.Count, whole - 60, whole - 1);
             Assert.True(File.Exists(JournalPath + ".damaged"));
-            using var world = new World((_, prompt) => prompt.Contains("[user] ping") ? "pong" : "?", journal: journal, past: past);
+            using var world = new World((_, prompt) =>
+                prompt.Contains("[user] ping") ? "pong" : "?", journal: journal, past: past);
             world.Run();
             var reports = world.Do(world.Kernel.ReportsAsync());
             if (kind == "turned")
@@ -182,7 +189,8 @@ public sealed class JournalTests : IDisposable
         {
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'pay 10', 'pay 99') AS BLOB)";
+            command.CommandText =
+                "UPDATE events SET body = CAST(replace(CAST(body AS TEXT), 'pay 10', 'pay 99') AS BLOB)";
             Assert.Equal(3, command.ExecuteNonQuery());
         }
 
@@ -209,7 +217,8 @@ public sealed class JournalTests : IDisposable
         }), new KernelOptions { Slots = 3 }, blocks: 120);
         var random = new Random(5);
         for (var i = 0; i < 8; i++)
-            world.Spawn($"task {i} " + new string('.', random.Next(200)), r => r with { Stays = i == 4, Seed = (ulong)i });
+            world.Spawn($"task {i} " + new string('.', random.Next(200)), r =>
+                r with { Stays = i == 4, Seed = (ulong)i });
         for (var i = 0; i < 400; i++)
         {
             world.Kernel.Tick();

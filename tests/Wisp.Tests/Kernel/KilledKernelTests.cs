@@ -41,7 +41,8 @@ public sealed class KilledKernelTests : IDisposable
             }
 
             // Every effect that must not happen twice happened once.
-            var keys = Errand.Lines(folder, "note").Concat(Errand.Lines(folder, "bell")).Select(l => l.Split(' ')[0]).ToList();
+            var keys = Errand.Lines(folder, "note").Concat(Errand.Lines(folder, "bell"))
+                .Select(l => l.Split(' ')[0]).ToList();
             Assert.Equal(keys.Distinct(), keys);
 
             // And the whole story, with the crash in it, replays.

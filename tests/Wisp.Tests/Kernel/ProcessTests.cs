@@ -65,7 +65,8 @@ public sealed class ProcessTests
     public void What_is_no_call_comes_back_as_a_reason(string written, string reason)
     {
         var driver = new TestDriver(_ => "");
-        using var world = new World((_, prompt) => prompt.Contains("[tool]") ? prompt.Split("[tool]")[1] : written, driver);
+        using var world = new World((_, prompt) =>
+            prompt.Contains("[tool]") ? prompt.Split("[tool]")[1] : written, driver);
         var pid = world.Spawn("go");
         world.Run();
         Assert.Contains(reason, world.Exit(pid).Answer);
@@ -77,7 +78,8 @@ public sealed class ProcessTests
     {
         var driver = new TestDriver(_ => "x");
         using var world = new World((_, prompt) => prompt.Contains("[tool]") ? prompt.Split("[tool]")[^1]
-            : string.Concat(Enumerable.Range(0, 200).Select(i => World.Call("fs.read", $$"""{"path": "/{{i}}"}"""))), driver);
+            : string.Concat(Enumerable.Range(0, 200).Select(i => World.Call("fs.read", $$"""{"path": "/{{i}}"}"""))),
+                driver);
         var pid = world.Spawn("go", r => r with { TurnTokens = 1 << 16 });
         world.Run();
         Assert.Equal(16, driver.Calls.Count);
@@ -220,13 +222,15 @@ public sealed class ProcessTests
         world.Do(world.Kernel.SignalAsync(pid, Signal.Int));
         world.Run();
         Assert.Equal((ProcessState.Blocked, "a message"), (world.Report(pid).State, world.Report(pid).Why));
-        Assert.Matches(@"^\[User\] talk\n\[Assistant\] y{20,100}\n\[User\] stop\n\[Assistant\] sorry$", world.Context(pid));
+        Assert.Matches(@"^\[User\] talk\n\[Assistant\] y{20,100}\n\[User\] stop\n\[Assistant\] sorry$",
+            world.Context(pid));
     }
 
     [Fact]
     public void A_fork_has_its_parents_memory_and_what_either_hears_later_is_its_own()
     {
-        using var world = new World((_, prompt) => prompt.Contains("branch") ? "B" : prompt.Contains("more") ? "P" : "ok");
+        using var world = new World((_, prompt) =>
+            prompt.Contains("branch") ? "B" : prompt.Contains("more") ? "P" : "ok");
         var parent = world.Spawn("one", r => r with { Stays = true });
         world.Run();
         var child = world.Do(world.Kernel.ForkAsync(parent, "twin", "branch"));
@@ -276,7 +280,8 @@ public sealed class ProcessTests
             ? prompt.Split("[tool] ")[1][..Math.Min(90, prompt.Split("[tool] ")[1].Length)]
             : World.Call("fs.read", $$"""{"path": "{{prompt.Split("[user] ")[1].Trim()}}"}"""), driver,
             new KernelOptions { CallDeadline = TimeSpan.FromSeconds(5) }, blocks: 200_000, context: 3 << 20);
-        var pids = ((string[])["/hangs", "/throws", "/null", "/status", "/huge", "/half"]).Select(path => world.Spawn(path))
+        var pids = ((string[])["/hangs", "/throws", "/null", "/status", "/huge", "/half"])
+            .Select(path => world.Spawn(path))
             .ToList();
         while (pids.Skip(1).Any(pid => world.Do(world.Kernel.ReportsAsync()).Any(r => r.Pid == pid)))
             world.Kernel.Tick();
@@ -331,7 +336,8 @@ public sealed class ProcessTests
         using var world = new World((pid, prompt) => pid.Number == 2
             ? prompt.Contains("[tool]") ? "ok" : World.Call("mail", "{}")
             : prompt.Contains("[tool]") ? "done"
-            : World.Call("proc.spawn", """{"message": "mail it"}""") + World.Call("proc.wait", """{"pid": 2}"""), driver);
+            : World.Call("proc.spawn", """{"message": "mail it"}""") + World.Call("proc.wait", """{"pid": 2}"""),
+                driver);
         world.Spawn("go", r => r with
         {
             Capabilities =

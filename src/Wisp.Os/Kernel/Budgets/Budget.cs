@@ -42,7 +42,9 @@ public sealed class Budget
 
     public Limit LimitOf(Resource resource) => new(_high[(int)resource], _max[(int)resource]);
 
-    /// <summary>Sets limits; what is used already stays, so a budget can be over from then on and grants nothing.</summary>
+    /// <summary>
+    /// Sets limits; what is used already stays, so a budget can be over from then on and grants nothing.
+    /// </summary>
     public void Set(Resource resource, Limit limit)
     {
         if (limit.High < 0 || limit.Max < 0)

@@ -75,7 +75,8 @@ public sealed class ChatModel(IChatClient client, long microPricePerToken = 0)
                         writer.WriteBooleanValue(flag);
                         break;
                     case int or long or double or decimal or float:
-                        writer.WriteRawValue(Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture)!);
+                        writer.WriteRawValue(Convert.ToString(value,
+                            System.Globalization.CultureInfo.InvariantCulture)!);
                         break;
                     default:
                         writer.WriteStringValue(value.ToString());

@@ -34,7 +34,8 @@ internal sealed class ReplayCore : ITokenCore
 
         Kv = new KvCache(new ModelConfig
         {
-            Architecture = Architecture.Llama, Vocabulary = 1, Context = setup.Context, Width = 8, Layers = 1, Heads = 1,
+            Architecture = Architecture.Llama, Vocabulary = 1, Context = setup.Context, Width = 8, Layers = 1,
+            Heads = 1,
             KvHeads = 1, HeadDim = 2, FeedForward = 8, TiedHead = true, RopeTheta = 10_000f, NormEpsilon = 1e-5f,
         }, setup.Blocks, KvType.F32);
     }

@@ -38,7 +38,8 @@ public static class Replay
     }
 
     private static (int Same, string? Difference) Segment(
-        IReadOnlyList<JournalEntry> entries, int from, int to, PromptCodec codec, Func<PromptCodec, AddressSpace> newSpace,
+        IReadOnlyList<JournalEntry> entries, int from, int to, PromptCodec codec,
+        Func<PromptCodec, AddressSpace> newSpace,
         Func<Verb, string, Effect>? classOf, CancellationToken cancel)
     {
         var setup = (Booted)entries[from].Event;
@@ -87,7 +88,8 @@ public static class Replay
         && Journal.Body(a.Event).AsSpan().SequenceEqual(Journal.Body(b.Event));
 
     private static string Line(JournalEntry entry) => $"entry {entry.Sequence}, tick {entry.Tick}, " +
-        $"{entry.Time} ms, {(entry.IsInput ? "input" : "follows")}: {System.Text.Encoding.UTF8.GetString(Journal.Body(entry.Event))}";
+        $"{entry.Time} ms, {(entry.IsInput ? "input" : "follows")}: " +
+        System.Text.Encoding.UTF8.GetString(Journal.Body(entry.Event));
 
     private static DateTimeOffset At(long time) => DateTimeOffset.FromUnixTimeMilliseconds(time);
 

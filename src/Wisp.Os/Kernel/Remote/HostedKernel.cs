@@ -63,7 +63,8 @@ public sealed class HostedKernel : IAsyncDisposable
 
         KernelStatus Status() => new()
         {
-            Model = parts.Model, Journal = parts.Journal, Ticks = Kernel.Ticks, Policy = parts.Options.Scheduling.Policy,
+            Model = parts.Model, Journal = parts.Journal, Ticks = Kernel.Ticks,
+            Policy = parts.Options.Scheduling.Policy,
             KvUsed = parts.Core.Kv.Use.Used, KvIdle = parts.Core.Kv.Use.Idle, KvFree = parts.Core.Kv.Use.Free,
             KvBlockBytes = Run.KvCache.BytesPerBlock(parts.Core.Kv.Config, parts.Core.Kv.Store.Type),
             Seconds = (_time.GetUtcNow() - _start).TotalSeconds, DecodeTokens = _decoded, PrefillTokens = _computed,

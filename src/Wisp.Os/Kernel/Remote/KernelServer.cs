@@ -100,7 +100,8 @@ public sealed class KernelServer : IAsyncDisposable
                 {
                     if (filled == MaxLine)
                     {
-                        await WriteAsync(stream, new KernelReply { Error = "The line is too long." }).ConfigureAwait(false);
+                        await WriteAsync(stream, new KernelReply { Error = "The line is too long." })
+                            .ConfigureAwait(false);
                         return;
                     }
 
@@ -125,7 +126,8 @@ public sealed class KernelServer : IAsyncDisposable
                     : await AnswerAsync(request).ConfigureAwait(false)).ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (
+            e is IOException or OperationCanceledException or SocketException or ObjectDisposedException)
         {
             // The client has gone, or the server ends.
         }

@@ -13,8 +13,8 @@ public enum SchedulingPolicy
     Priority,
 
     /// <summary>
-    /// By class, then by virtual time: tokens over weight. Demers, Keshav and Shenker 1989, "Analysis and Simulation of a
-    /// Fair Queueing Algorithm"; on tokens Sheng et al. 2024, arXiv:2401.00588.
+    /// By class, then by virtual time: tokens over weight. Demers, Keshav and Shenker 1989, "Analysis and Simulation of
+    /// a Fair Queueing Algorithm"; on tokens Sheng et al. 2024, arXiv:2401.00588.
     /// </summary>
     FairQueueing,
 

@@ -26,7 +26,8 @@ internal static class KernelCommand
         };
         var policy = new Option<SchedulingPolicy>("--policy")
         {
-            Description = "In what order processes get the model", DefaultValueFactory = _ => SchedulingPolicy.FairQueueing,
+            Description = "In what order processes get the model", DefaultValueFactory = _ =>
+                SchedulingPolicy.FairQueueing,
         };
         var slots = new Option<int>("--slots")
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Wisp.Agents;
 using Wisp.Kernel;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Remote;
@@ -33,13 +34,15 @@ internal static class ProcessCommands
         {
             Description = "The most tokens of one turn", HelpName = "N", DefaultValueFactory = _ => 256,
         };
+        var files = new Option<bool>("--files") { Description = "Tell it of the file verbs too" };
+        var noTools = new Option<bool>("--no-tools") { Description = "Tell it of no calls at all" };
         var stays = new Option<bool>("--stay") { Description = "Wait for more messages instead of ending" };
         var wait = new Option<bool>("--wait") { Description = "Wait for its end and print what it said" };
         var batch = new Option<bool>("--batch") { Description = "Run it after everything else" };
         var command = new Verb("spawn", "Start an agent as a process of the kernel", KernelLink.Group,
             "wisp spawn --wait \"What is 3 * 14?\"", "wisp spawn -i \"You look things up.\" --stay \"hello\"")
         {
-            message, instructions, name, seed, temperature, tokens, stays, wait, batch,
+            message, instructions, name, seed, temperature, tokens, files, noTools, stays, wait, batch,
         };
         command.SetAction(async (parse, cancel) =>
         {
@@ -47,7 +50,9 @@ internal static class ProcessCommands
             {
                 Spawn = new SpawnRequest
                 {
-                    Name = parse.GetRequiredValue(name), Instructions = parse.GetRequiredValue(instructions),
+                    Name = parse.GetRequiredValue(name),
+                    Instructions = ToolList.With(parse.GetRequiredValue(instructions), parse.GetValue(noTools) ? []
+                        : parse.GetValue(files) ? [.. ToolList.Calculator, .. ToolList.Files] : ToolList.Calculator),
                     Message = parse.GetRequiredValue(message), Seed = parse.GetValue(seed),
                     Temperature = parse.GetRequiredValue(temperature), TurnTokens = parse.GetRequiredValue(tokens),
                     Stays = parse.GetValue(stays), Detached = true, NewGroup = true,
@@ -166,7 +171,8 @@ internal static class ProcessCommands
 
     private static Verb Lsof()
     {
-        var pid = new Argument<int?>("PID") { Description = "The process; without it all", Arity = ArgumentArity.ZeroOrOne };
+        var pid = new Argument<int?>("PID") { Description = "The process; without it all",
+        Arity = ArgumentArity.ZeroOrOne };
         var command = new Verb("lsof", "Show what processes hold: their capabilities by handle", KernelLink.Group,
             "wisp lsof 7")
         {

@@ -40,7 +40,8 @@ internal static class ProcessTable
 
     /// <summary>The whole screen of top.</summary>
     /// <param name="before">The figures of the drawing before, for rates; null for the first.</param>
-    public static List<Paint> Screen(KernelReply now, (KernelStatus Status, TimeSpan Since)? before, int rows, bool unicode)
+    public static List<Paint> Screen(KernelReply now, (KernelStatus Status, TimeSpan Since)? before, int rows,
+        bool unicode)
     {
         var status = now.Status!;
         var processes = now.Processes ?? [];
@@ -55,12 +56,11 @@ internal static class ProcessTable
             ? (status.DecodeTokens - old.DecodeTokens) / since.TotalSeconds : 0;
         var prompts = status.PrefillTokens + status.ReusedTokens;
         lines.Add(new Paint().Add("tokens  ", s_dim).Add($"{status.DecodeTokens:N0} written, {rate:N1} a second; " +
-            $"prompts {prompts:N0}, of which {(prompts == 0 ? 0 : (double)status.ReusedTokens / prompts):P0} were there " +
-            "already"));
+            $"prompts {prompts:N0}, {(prompts == 0 ? 0 : (double)status.ReusedTokens / prompts):P0} of it reused"));
         var blocks = status.KvUsed + status.KvIdle + status.KvFree;
         lines.Add(new Paint().Add("KV      ", s_dim).Bar((double)status.KvUsed / Math.Max(1, blocks), 30, unicode)
-            .Add($"  {status.KvUsed:N0} of {blocks:N0} blocks used ({Human.Bytes(status.KvUsed * status.KvBlockBytes)}), " +
-                $"{status.KvIdle:N0} kept"));
+            .Add($"  {status.KvUsed:N0} of {blocks:N0} blocks used, " +
+                $"{Human.Bytes(status.KvUsed * status.KvBlockBytes)}; {status.KvIdle:N0} kept"));
         foreach (var ask in (now.Asks ?? []).Take(2))
             lines.Add(new Paint().Add("asks    ", s_dim).Add(Terminal.Clean(ask.Text).Replace('\n', ' '), s_asking)
                 .Add($"  wisp approve {ask.Number}", s_dim));
@@ -83,13 +83,15 @@ internal static class ProcessTable
         var u = p.Usage;
         var style = p.State is ProcessState.Running ? s_running
             : p.Why.StartsWith("answer", StringComparison.Ordinal) ? s_asking : null;
-        return new Paint().Add($"{p.Pid.Number,4}").To(Parent).Add($"{p.Parent.Number}").To(Group).Add($"{p.Group.Number}")
+        return new Paint().Add($"{p.Pid.Number,4}").To(Parent).Add($"{p.Parent.Number}").To(Group).Add(
+            $"{p.Group.Number}")
             .To(Class).Add(p.Class switch
             {
                 SchedulingClass.Interactive => "inter",
                 SchedulingClass.Batch => "batch",
                 _ => "norm",
-            }).To(State).Add(p.State.ToString().ToLowerInvariant(), style).To(Tokens).Add($"{u.DecodeTokens:N0}").To(Budget)
+            }).To(State).Add(p.State.ToString().ToLowerInvariant(), style).To(Tokens).Add($"{u.DecodeTokens:N0}").To(
+                Budget)
             .Add(p.TokensMax is { } max ? $"{(double)u.DecodeTokens / Math.Max(1, max):P0}" : "-", s_dim).To(Kv)
             .Add($"{u.KvOwn}+{u.KvShared}").To(Reused).Add($"{u.ReusedTokens}:{u.PrefillTokens}").To(Calls)
             .Add($"{u.Calls}").To(Name).Add(Clip(p.Name, 12)).To(Last)

@@ -13,7 +13,8 @@ internal static class TraceCommands
 {
     public static Command CreateTrace()
     {
-        var pid = new Argument<int?>("PID") { Description = "The process; without it all", Arity = ArgumentArity.ZeroOrOne };
+        var pid = new Argument<int?>("PID") { Description = "The process; without it all",
+        Arity = ArgumentArity.ZeroOrOne };
         var command = new Verb("strace", "Show system calls and other events as they happen", KernelLink.Group,
             "wisp strace", "wisp strace 7")
         {
@@ -102,7 +103,8 @@ internal static class EventLine
         Forked f => $"fork({f.Parent}): {Clip(f.Message)}",
         Execed x => $"exec({x.Name})",
         Said s => $"said: {Clip(s.Text)}",
-        Turned t => $"turn: {t.Tokens.Length} tokens after {t.Reused} kept and {t.Computed} read{(t.Cut ? ", cut" : "")}: " +
+        Turned t => $"turn: {t.Tokens.Length} tokens after {t.Reused} kept and {t.Computed} read{(t.Cut ? ",
+            cut" : "")}: " +
             Clip(t.Text),
         Faulted f => $"fault: {Clip(f.Text)}",
         Intended i => $"{i.Name}({i.Path}{(i.Body.Length > 0 ? $", {Clip(i.Body)}" : "")}) " +

@@ -12,7 +12,8 @@ namespace Wisp.Tests.Kernel.Remote;
 public sealed class KernelServerTests : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
-    private readonly ScriptedCore _core = new((pid, prompt) => prompt.Contains("[user] ask") && !prompt.Contains("[tool]")
+    private readonly ScriptedCore _core = new((pid, prompt) =>
+        prompt.Contains("[user] ask") && !prompt.Contains("[tool]")
         ? World.Call("user.ask", """{"question": "which?"}""") : $"answer of {pid}");
 
     private readonly CancellationTokenSource _stop = new();
@@ -38,7 +39,8 @@ public sealed class KernelServerTests : IAsyncDisposable
     }
 
     private HostedKernel Start() => HostedKernel.Start(new HostedKernelParts(
-        _core, new TestDriver(call => $"{call.Verb} {call.Path}"), Path.Combine(_folder.Path, "journal.db"), Socket, "script")
+        _core, new TestDriver(call => $"{call.Verb} {call.Path}"), Path.Combine(_folder.Path, "journal.db"), Socket,
+            "script")
     {
         NewSpace = () => new Transcript(_core.Codec),
     });
@@ -102,7 +104,8 @@ public sealed class KernelServerTests : IAsyncDisposable
     [Theory]
     [InlineData("nonsense\n"), InlineData("{\"op\":\"Fly\"}\n"), InlineData("null\n"), InlineData("[]\n")]
     [InlineData("{\"op\":\"Spawn\"}\n"), InlineData("{\"op\":\"Signal\",\"pid\":99,\"signal\":\"Kill\"}\n")]
-    [InlineData("{\"op\":\"Signal\",\"pid\":1,\"signal\":3}\n"), InlineData("{\"op\":\"Nice\",\"pid\":1,\"weight\":-1}\n")]
+    [InlineData("{\"op\":\"Signal\",\"pid\":1,\"signal\":3}\n"),
+        InlineData("{\"op\":\"Nice\",\"pid\":1,\"weight\":-1}\n")]
     [InlineData("{\"op\":\"File\",\"path\":\"/a/../b\"}\n")]
     [InlineData("{\"op\":\"Spawn\",\"spawn\":{\"name\":\"a\",\"temperature\":-5}}\n")]
     public async Task What_is_no_request_gets_a_reason_and_the_server_serves_on(string line)
@@ -131,5 +134,6 @@ public sealed class KernelServerTests : IAsyncDisposable
     [InlineData("", "/home/x", "/home/x/.local/state/wisp/run/kernel.sock")]
     [InlineData("relative", "/home/x", "/home/x/.local/state/wisp/run/kernel.sock")]
     public void The_place_is_where_the_desktop_says(string runtime, string home, string expected) =>
-        Assert.Equal(expected, KernelSocket.Path(name => name == "HOME" ? home : name == "XDG_RUNTIME_DIR" ? runtime : null));
+        Assert.Equal(expected, KernelSocket.Path(name =>
+            name == "HOME" ? home : name == "XDG_RUNTIME_DIR" ? runtime : null));
 }

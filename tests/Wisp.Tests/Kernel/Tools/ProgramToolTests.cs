@@ -58,7 +58,8 @@ public sealed class ProgramToolTests
     {
         var children = new OsChildren(s_run);
         using var program = children.Start(new Pid(8),
-            ["/bin/sh", "-c", "for i in 1 2 3; do setsid sh -c 'sleep 1000 & sleep 1000 & echo $! $$; wait' & done; wait"],
+            ["/bin/sh", "-c",
+                "for i in 1 2 3; do setsid sh -c 'sleep 1000 & sleep 1000 & echo $! $$; wait' & done; wait"],
             new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" }, "/");
         using var other = children.Start(new Pid(9), ["/bin/sleep", "1000"], new Dictionary<string, string>(), "/");
         var ids = new List<int>();
