@@ -23,7 +23,7 @@ internal static class CallParser
     /// <param name="classOf">The effect class that the driver over a path gives a verb.</param>
     public static ParsedTurn Parse(Pid pid, string text, Func<Verb, string, Effect> classOf)
     {
-        var parser = new AnswerParser(ToolStyle.Hermes, s_none, text.StartsWith("</think>"), () => "");
+        var parser = new AnswerParser(ToolStyle.Hermes, s_none, thinking: false, () => "");
         var answer = "";
         var calls = new List<(Syscall?, string)>();
         foreach (var part in parser.Push(text).Concat(parser.Finish()))

@@ -119,6 +119,9 @@ internal sealed class Process
 
     public long CallCount { get; set; }
 
+    /// <summary>Its children are being ended, and then it.</summary>
+    public bool IsEnding { get; set; }
+
     public bool IsOver => State is ProcessState.Zombie or ProcessState.Dead;
 
     /// <summary>Whether it has no turn under way and nothing to answer.</summary>

@@ -4,8 +4,8 @@ using Wisp.Kernel.Budgets;
 namespace Wisp.Kernel;
 
 /// <summary>What the gate says to a call before anything is done.</summary>
-internal readonly record struct Admission(GateAnswer Answer, string Reason, Budget? By = null,
-    Resource Resource = default);
+internal readonly record struct Admission(
+    GateAnswer Answer, string Reason, Resource Resource = default, long Amount = 0);
 
 internal enum GateAnswer
 {
@@ -172,7 +172,7 @@ internal sealed class SyscallGate(Driver root, KernelOptions options)
                 $"{verdict.By.Used(resource)} of ";
             return verdict.Answer == BudgetAnswer.Ask
                 ? new Admission(GateAnswer.AskBudget, what + $"{verdict.By.LimitOf(resource).High} before it asks",
-                    verdict.By, resource)
+                    resource, amount)
                 : new Admission(GateAnswer.OverBudget, what + $"{verdict.By.LimitOf(resource).Max} used");
         }
 

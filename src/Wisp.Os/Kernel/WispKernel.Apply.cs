@@ -9,7 +9,8 @@ namespace Wisp.Kernel;
 /// <summary>What events make of the state. Nothing here looks at anything but the state and the event.</summary>
 public sealed partial class WispKernel
 {
-    private sealed record OpenAsk(int Number, Pid Pid, int Call, AskKind Kind, string Text, Resource? Resource);
+    private sealed record OpenAsk(
+        int Number, Pid Pid, int Call, AskKind Kind, string Text, Resource? Resource, long Amount);
 
     // Ends that are remembered, so that one can be asked for after the process is gone.
     private const int MaxExits = 256;
@@ -121,7 +122,7 @@ public sealed partial class WispKernel
             case Asked asked:
                 _lastAsk = Math.Max(_lastAsk, asked.Ask);
                 _asks[asked.Ask] = new OpenAsk(
-                    asked.Ask, process.Pid, asked.Call, asked.Kind, asked.Text, asked.Resource);
+                    asked.Ask, process.Pid, asked.Call, asked.Kind, asked.Text, asked.Resource, asked.Amount);
                 if (Call(process, asked.Call) is { } asking)
                     asking.Stage = CallStage.Asking;
                 break;
@@ -230,7 +231,8 @@ public sealed partial class WispKernel
         };
         if (call.Reserved.Count > 0)
             SyscallGate.Settle(process, call, e.CpuMilliseconds, e.MicroMoney);
-        else if (_folding && call.Stage == CallStage.Intended)
+        else if (_folding && call.Call is not null && (call.Stage == CallStage.Intended || e.Status
+            is not (SysStatus.Denied or SysStatus.Refused or SysStatus.OverBudget or SysStatus.Cancelled)))
         {
             process.Budget.Count(Resource.ToolCalls, 1);
             process.Budget.Count(Resource.ToolCpuMilliseconds, e.CpuMilliseconds);
@@ -296,10 +298,7 @@ public sealed partial class WispKernel
                 break;
             case AskKind.Budget when e.Yes && ask.Resource is { } resource:
                 for (var at = process.Budget; at is not null; at = at.Parent)
-                    if (at.TryReserve(resource, 0).Answer == BudgetAnswer.Granted
-                        && at.LimitOf(resource).High is { } high
-                        && at.Used(resource) + at.Reserved(resource) + 1 > high)
-                        at.Raise(resource);
+                    at.Raise(resource, ask.Amount);
                 break;
             case AskKind.Doubt when !e.Yes && call is not null:
                 call.Stage = CallStage.New; // it did not happen: it is made again, under the same key

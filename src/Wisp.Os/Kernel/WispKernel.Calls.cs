@@ -44,7 +44,7 @@ public sealed partial class WispKernel
                     $"{process.Request.Name} asks for {admission.Reason}{Shown(call.Call.Body)}. Allow it?");
             case GateAnswer.AskBudget:
                 return Ask(process, call.Number, AskKind.Budget,
-                    $"{process.Request.Name}: {admission.Reason}. Let it go on?", admission.Resource);
+                    $"{process.Request.Name}: {admission.Reason}. Let it go on?", admission.Resource, admission.Amount);
         }
 
         return call.Call switch
@@ -79,12 +79,14 @@ public sealed partial class WispKernel
     private DriverCall CallOf(Process process, PendingCall call, DriverSyscall driver) =>
         new(KeyOf(process, call), process.Pid, driver.Verb, driver.Path, driver.Body, process.Space.Label)
         {
-            CpuLimit = TimeSpan.FromMilliseconds(AmountOf(call, Resource.ToolCpuMilliseconds)),
-            MemoryLimit = AmountOf(call, Resource.ToolBytes),
+            CpuLimit = TimeSpan.FromMilliseconds(
+                AmountOf(call, Resource.ToolCpuMilliseconds) ?? _options.ToolCpuMilliseconds),
+            MemoryLimit = AmountOf(call, Resource.ToolBytes) ?? _options.ToolBytes,
         };
 
-    private static long AmountOf(PendingCall call, Resource resource) =>
-        call.Reserved.Find(part => part.Resource == resource).Amount;
+    // Null for one that was under way when the machine died: what it had reserved is not known any more.
+    private static long? AmountOf(PendingCall call, Resource resource) =>
+        call.Reserved.Find(part => part.Resource == resource) is { Amount: > 0 and var amount } ? amount : null;
 
     private void Fly(Process process, PendingCall call, DriverSyscall driver, string key)
     {
@@ -128,14 +130,12 @@ public sealed partial class WispKernel
     {
         var driver = (DriverSyscall)call.Call!;
         process.LastCall = $"{driver.Name} {driver.Path}";
-        foreach (var (resource, amount) in new[] { (Resource.ToolCalls, 1L) })
-            if (process.Budget.TryReserve(resource, amount).Answer == BudgetAnswer.Granted)
-                call.Reserved.Add((resource, amount));
-        if (driver.Class != Effect.Once || process.IsStopping)
+        if (process.Budget.TryReserve(Resource.ToolCalls, 1).Answer == BudgetAnswer.Granted)
+            call.Reserved.Add((Resource.ToolCalls, 1));
+        if (process.IsStopping)
+            return Return(process, call, SysStatus.Cancelled, "The process is being stopped; this may have happened.");
+        if (driver.Class != Effect.Once)
         {
-            if (process.IsStopping)
-                return Return(process, call, SysStatus.Cancelled,
-                    "The process is being stopped; this may have happened.");
             Fly(process, call, driver, KeyOf(process, call));
             return false;
         }
@@ -198,9 +198,10 @@ public sealed partial class WispKernel
         return true;
     }
 
-    private bool Ask(Process process, int call, AskKind kind, string text, Resource? resource = null)
+    private bool Ask(
+        Process process, int call, AskKind kind, string text, Resource? resource = null, long amount = 0)
     {
-        Emit(new Asked(process.Pid.Number, _lastAsk + 1, call, kind, text, resource));
+        Emit(new Asked(process.Pid.Number, _lastAsk + 1, call, kind, text, resource, amount));
         Wait(process, ProcessState.Blocked, $"answer {_lastAsk}");
         return false;
     }

@@ -169,8 +169,9 @@ public sealed partial class WispKernel
 
     private void End(Process process, int code, string reason, bool isInput = false)
     {
-        if (process.IsOver)
+        if (process.IsOver || process.IsEnding)
             return;
+        process.IsEnding = true;
         foreach (var pid in process.Children.Keys.ToList())
             if (_processes.TryGetValue(pid, out var child))
                 if (!child.IsOver && !child.Request.Detached)
@@ -187,7 +188,7 @@ public sealed partial class WispKernel
         if (_waiters.Remove(process.Pid.Number, out var waiter))
             waiter.SetResult(process.Exit!);
         if (process.Parent == Pid.None || !_processes.TryGetValue(process.Parent.Number, out var parent)
-            || parent.IsOver)
+            || parent.IsOver || parent.IsEnding)
         {
             Emit(new Reaped(process.Pid.Number));
             return;
@@ -235,7 +236,8 @@ public sealed partial class WispKernel
                 process.Wall += elapsed;
                 if (verdict.Answer == BudgetAnswer.Ask)
                     Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: more time than " +
-                        $"{verdict.By!.LimitOf(Resource.WallMilliseconds).High} ms?", Resource.WallMilliseconds);
+                        $"{verdict.By!.LimitOf(Resource.WallMilliseconds).High} ms?", Resource.WallMilliseconds,
+                        elapsed);
             }
 
             if (process.Calls.Find(c => c.Stage == CallStage.Flying && c.Due <= _now) is { } due)

@@ -45,7 +45,7 @@ public sealed partial class WispKernel
             if (verdict.Answer == BudgetAnswer.Ask)
                 Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: {verdict.By!.Name} has used " +
                     $"{verdict.By.Used(resource)} of {verdict.By.LimitOf(resource).High} {resource}. Let it go on?",
-                        resource);
+                        resource, amount);
             else
                 End(process, 1, $"out of budget: {verdict.By!.Name} has used {verdict.By.Used(resource)} of " +
                     $"{verdict.By.LimitOf(resource).Max} {resource}, and a turn may need {amount}");

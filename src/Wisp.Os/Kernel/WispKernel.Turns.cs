@@ -162,7 +162,7 @@ public sealed partial class WispKernel
             var by = verdict.By!;
             if (verdict.Answer == BudgetAnswer.Ask)
                 Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: {by.Name} has used {by.Used(resource)} of " +
-                    $"{by.LimitOf(resource).High} {resource}. Let it go on?", resource);
+                    $"{by.LimitOf(resource).High} {resource}. Let it go on?", resource, amount);
             else if (process.Turn is { Written.Count: > 0 })
                 EndOverBudget(process, resource, by);
             else
@@ -205,20 +205,22 @@ public sealed partial class WispKernel
 
         if (verdict.Answer == BudgetAnswer.Ask)
             Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: more memory for keys and values?",
-                Resource.KvBytes);
+                Resource.KvBytes, bytes);
         else
             End(process, 1, $"out of budget: {verdict.By!.Name} may hold {verdict.By.LimitOf(Resource.KvBytes).Max} " +
                 "bytes of keys and values");
         return false;
     }
 
-    // The keys and values of somebody who does not write now; they are computed again, or found, when it does.
+    // The keys and values of somebody who does nothing with them now; they are computed again, or found, when it does.
+    // Who writes goes before who reads a prompt; two that read never take from each other.
     private bool FreeSomebody(Process needy)
     {
         Process? victim = null;
         foreach (var candidate in _processes.Values)
             if (candidate != needy && candidate.Sequence is not null && (candidate.Turn is null
-                || (candidate.Turn.Written.Count == 0 && !_jobs.Contains(candidate.Turn)))
+                || (candidate.Turn.Written.Count == 0 && needy.Turn!.Written.Count > 0
+                    && !_jobs.Contains(candidate.Turn)))
                 && (victim is null || Rank(candidate).CompareTo(Rank(victim)) > 0))
                 victim = candidate;
         if (victim is null)
@@ -231,16 +233,22 @@ public sealed partial class WispKernel
         static (int, int) Rank(Process process) => ((int)process.Runnable.Class, process.Sequence!.Held.Own);
     }
 
-    // Nobody in the step had memory: whoever holds most of the lowest class ends, so that the others go on.
+    // Nobody in the step had memory. Whoever holds most of the lowest class begins its turn again, so that the others go
+    // on; one that has all there is and needs more ends.
     private bool Unstick()
     {
-        if (_picked.Count == 0 || !_picked.Exists(runnable => runnable.IsQueued))
+        var holders = _processes.Values.Where(p => !p.IsOver && p.Sequence is { Length: > 0 })
+            .OrderByDescending(p => (int)p.Runnable.Class).ThenByDescending(p => p.Sequence!.Length).ToList();
+        if (holders.Count == 0 || !_picked.Exists(runnable => runnable.IsQueued))
             return true;
-        var victim = _processes.Values.Where(p => !p.IsOver && p.Sequence is not null)
-            .MaxBy(p => ((int)p.Runnable.Class, p.Sequence!.Length));
-        if (victim is null)
+        if (holders.Count == 1)
+        {
+            End(holders[0], 128 + (int)Signal.Kill, "out of memory for keys and values: it needs more than there is");
             return true;
-        End(victim, 128 + (int)Signal.Kill, "out of memory for keys and values: it held most");
+        }
+
+        DropTurn(holders[0]);
+        FreeKeys(holders[0]);
         return true;
     }
 
@@ -261,6 +269,7 @@ public sealed partial class WispKernel
         }
 
         job.Written.Add(job.Picked);
+        _parts.Wrote?.Invoke(process.Pid, job.Picked);
         if (job.Written.Count >= (process.IsStopping ? Math.Min(_options.LastWords, process.Request.TurnTokens)
             : process.Request.TurnTokens))
             EndTurn(process, cut: true);

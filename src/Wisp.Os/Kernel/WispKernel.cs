@@ -26,6 +26,9 @@ public sealed record KernelParts(
     /// <summary>Called with every event after it happened, on the kernel's thread: traces.</summary>
     public Action<JournalEntry>? Watch { get; init; }
 
+    /// <summary>Called with every token that is written, on the kernel's thread: for those who watch.</summary>
+    public Action<Pid, int>? Wrote { get; init; }
+
     /// <summary>Models that are asked and not stepped, by name.</summary>
     public IReadOnlyDictionary<string, ChatModel> Models { get; init; } = new Dictionary<string, ChatModel>();
 

@@ -71,10 +71,10 @@ public sealed class BudgetTests
         budget.Set(Resource.ToolCalls, new Limit(2, 5));
         Assert.Equal(BudgetAnswer.Granted, budget.TryUse(Resource.ToolCalls, 2).Answer);
         Assert.Equal(BudgetAnswer.Ask, budget.TryUse(Resource.ToolCalls, 1).Answer);
-        budget.Raise(Resource.ToolCalls);
+        budget.Raise(Resource.ToolCalls, 1);
         Assert.Equal(BudgetAnswer.Granted, budget.TryUse(Resource.ToolCalls, 2).Answer);
         Assert.Equal(BudgetAnswer.Ask, budget.TryUse(Resource.ToolCalls, 1).Answer);
-        budget.Raise(Resource.ToolCalls);
+        budget.Raise(Resource.ToolCalls, 1);
         Assert.Equal(BudgetAnswer.Granted, budget.TryUse(Resource.ToolCalls, 1).Answer);
         var verdict = budget.TryUse(Resource.ToolCalls, 1);
         Assert.Equal((BudgetAnswer.Refused, budget), (verdict.Answer, verdict.By));

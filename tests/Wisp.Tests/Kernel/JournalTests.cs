@@ -46,7 +46,7 @@ public sealed class JournalTests : IDisposable
             new Returned(1, 1, SysStatus.TimedOut, "t", "1|*", [new Extent("/a", 1, 2)]) { CpuMilliseconds = 3,
                 MicroMoney = 4 },
             new Probed(1, 1, ProbeAnswer.NotDone),
-            new Asked(1, 1, 1, AskKind.Budget, "?", Wisp.Kernel.Budgets.Resource.ToolCalls),
+            new Asked(1, 1, 1, AskKind.Budget, "?", Wisp.Kernel.Budgets.Resource.ToolCalls, 5),
                 new Answered(1, 1, true, "y", 2),
             new Signalled(1, Signal.Stop), new Reniced(1, Wisp.Kernel.Scheduling.SchedulingClass.Batch, 0.5),
             new Limited(1, Wisp.Kernel.Budgets.Resource.DecodeTokens, null, 7), new Exited(1, 3, "r"), new Reaped(1),

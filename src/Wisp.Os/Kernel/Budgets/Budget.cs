@@ -123,11 +123,12 @@ public sealed class Budget
             at._used[(int)resource] -= amount;
     }
 
-    /// <summary>A person has agreed: the mark moves up by its first height.</summary>
-    public void Raise(Resource resource)
+    /// <summary>A person has agreed to an amount: a mark that it crosses moves up by its first height, or more.</summary>
+    public void Raise(Resource resource, long amount)
     {
         var i = (int)resource;
-        if (_high[i] is { } high)
-            _high[i] = Math.Max(high, _used[i] + _reserved[i]) + Math.Max(1, _step[i] ?? 0);
+        var taken = _used[i] + _reserved[i];
+        if (_high[i] is { } high && amount > high - taken)
+            _high[i] = Math.Max(high, taken) + Math.Max(amount, _step[i] ?? 0);
     }
 }

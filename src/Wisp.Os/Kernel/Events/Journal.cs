@@ -32,7 +32,7 @@ public sealed class Journal : IDisposable
         Path = path;
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
-            DataSource = path, Mode = SqliteOpenMode.ReadWriteCreate, Pooling = false,
+            DataSource = path, Mode = SqliteOpenMode.ReadWriteCreate, Pooling = false, DefaultTimeout = 1,
         }.ToString());
         _connection.Open();
         Run("PRAGMA journal_mode=WAL");

@@ -19,7 +19,7 @@ internal static class JournalReader
     {
         using var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
-            DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false,
+            DataSource = path, Mode = SqliteOpenMode.ReadWrite, Pooling = false, DefaultTimeout = 1,
         }.ToString());
         connection.Open();
         List<string> damage = [];

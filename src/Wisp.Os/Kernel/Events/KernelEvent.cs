@@ -77,7 +77,8 @@ public sealed record Returned(int Pid, int Call, SysStatus Status, string Text, 
 public sealed record Probed(int Pid, int Call, ProbeAnswer Answer) : KernelEvent(Pid);
 
 /// <summary>A person is asked.</summary>
-public sealed record Asked(int Pid, int Ask, int Call, AskKind Kind, string Text, Resource? Resource)
+/// <param name="Amount">Of a budget: what is wanted.</param>
+public sealed record Asked(int Pid, int Ask, int Call, AskKind Kind, string Text, Resource? Resource, long Amount)
     : KernelEvent(Pid);
 
 /// <param name="Text">What was answered to a question.</param>
