@@ -28,7 +28,7 @@ internal enum GateAnswer
 internal sealed class SyscallGate(Driver root, KernelOptions options)
 {
     // A longer answer is cut: it would not fit a context, and a hostile driver could fill the memory.
-    private const int MaxText = 1 << 20;
+    private const int MaxText = 1 << 18;
 
     private static readonly SourceSet s_trusted = SourceSet.Of(Source.User, Source.Kernel);
 

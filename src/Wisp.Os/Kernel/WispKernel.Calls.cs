@@ -157,6 +157,8 @@ public sealed partial class WispKernel
         if (process.IsOver || Call(process, e.Call) is not { Stage: CallStage.Flying, Call: DriverSyscall driver } call)
             return Pid.None;
         Emit(e, isInput: true);
+        call.Cancel?.Dispose();
+        call.Cancel = null;
         if (e.Answer == ProbeAnswer.NotDone)
             Fly(process, call, driver, KeyOf(process, call));
         else
@@ -264,6 +266,8 @@ public sealed partial class WispKernel
 
     private bool Sleep(Process process, PendingCall call, SleepSyscall sleep)
     {
+        if (sleep.Seconds == 0)
+            return Return(process, call, SysStatus.Ok, "");
         (call.Stage, call.Due) = (CallStage.Flying, _now.AddSeconds(sleep.Seconds));
         Wait(process, ProcessState.Blocked, $"{sleep.Seconds} s");
         return false;

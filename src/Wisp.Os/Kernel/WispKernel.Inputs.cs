@@ -219,11 +219,13 @@ public sealed partial class WispKernel
     {
         var elapsed = Math.Max(0, (long)(_now - _lastWall).TotalMilliseconds);
         _lastWall = _now;
+        if (elapsed == 0)
+            return;
         foreach (var process in _processes.Values.ToList())
         {
             if (process.IsOver)
                 continue;
-            if (elapsed > 0 && !IsAsking(process) && !(process.IsIdle && process.Calls.Count == 0))
+            if (!IsAsking(process) && !(process.IsIdle && process.Calls.Count == 0))
             {
                 var verdict = process.Budget.TryUse(Resource.WallMilliseconds, elapsed);
                 if (verdict.Answer == BudgetAnswer.Refused)

@@ -15,6 +15,7 @@ public sealed partial class WispKernel
 
     private readonly List<Runnable> _picked = [];
     private readonly List<StepJob> _jobs = [];
+    private readonly List<Process> _running = [];
     private readonly List<(Process Process, bool IsPrompt)> _stepped = [];
 
     private ITokenCore Core => _parts.Core;
@@ -24,12 +25,18 @@ public sealed partial class WispKernel
         _scheduler.Pick(_picked, _options.Slots);
         _jobs.Clear();
         _stepped.Clear();
-        foreach (var process in _picked.Select(runnable => _processes[runnable.Pid.Number]).ToList())
-            if (process.State == ProcessState.Ready)
-                process.Move(ProcessState.Running);
-        foreach (var runnable in _scheduler.Queue)
-            if (!_picked.Contains(runnable) && _processes[runnable.Pid.Number] is { State: ProcessState.Running } left)
-                left.Move(ProcessState.Ready);
+        // The switch: whoever is not in this step stands in line again; keys and values stay where they are.
+        foreach (var process in _running)
+            if (process.State == ProcessState.Running)
+                process.Move(ProcessState.Ready);
+        _running.Clear();
+        foreach (var runnable in _picked)
+        {
+            var process = _processes[runnable.Pid.Number];
+            process.Move(ProcessState.Running);
+            _running.Add(process);
+        }
+
         var rows = Core.Rows;
         // Those that write have one row each; prompts share the rest.
         foreach (var isPrompt in (bool[])[false, true])
