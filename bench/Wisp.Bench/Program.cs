@@ -9,6 +9,8 @@ root.Add(SamplerBench.Create());
 root.Add(GrammarBench.Create());
 root.Add(KernelBench.Create());
 root.Add(EngineBench.Create());
+root.Add(ServeBench.Create());
+root.Add(RolloutBench.Create());
 root.Add(OsBench.Create());
 root.Add(SideProgram.Create());
 foreach (var command in PeerLogits.Commands())

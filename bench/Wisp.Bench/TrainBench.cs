@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Runtime.Intrinsics;
 using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Train;
@@ -72,7 +73,8 @@ internal static class TrainBench
             ? File.ReadLines(list)
                 .FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim()
             : null;
-        return $"{name ?? "unknown CPU"}, {Environment.ProcessorCount} cores";
+        var vectors = Vector512.IsHardwareAccelerated ? "AVX-512" : Vector256.IsHardwareAccelerated ? "AVX2" : "SSE";
+        return $"{name ?? "unknown CPU"} ({vectors}), {Environment.ProcessorCount} cores";
     }
 
     private static string Run(TextWriter output, int rounds, int threads)

@@ -15,10 +15,20 @@ internal static unsafe class AttentionTile
 
     public const int Keys = Blocks * KvLayout.Tokens;
 
+    // Sixteen sums at once take 32 registers of 512 bits; with 16 of 256 bits four of them do, one block after another.
+    private static bool Wide => Vector512.IsHardwareAccelerated;
+
     /// <summary>scores (4, 64) = q·k for four queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Score(float* scores, float** q, float** keys, int D)
     {
+        if (!Wide)
+        {
+            for (var block = 0; block < Blocks; block++)
+                ScoreBlock(scores + (block * KvLayout.Tokens), q, keys[block], D);
+            return;
+        }
+
         float* q0 = q[0], q1 = q[1], q2 = q[2], q3 = q[3], k0 = keys[0], k1 = keys[1], k2 = keys[2], k3 = keys[3];
         Vector512<float> s00 = default, s01 = default, s02 = default, s03 = default;
         Vector512<float> s10 = default, s11 = default, s12 = default, s13 = default;
@@ -44,6 +54,26 @@ internal static unsafe class AttentionTile
         Store(scores + (3 * Keys), s30, s31, s32, s33);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoreBlock(float* scores, float** q, float* keys, int D)
+    {
+        float* q0 = q[0], q1 = q[1], q2 = q[2], q3 = q[3];
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        for (nint d = 0; d < D; d++)
+        {
+            var k = Vector512.Load(keys + (d * W));
+            s0 = Fma(k, Vector512.Create(q0[d]), s0);
+            s1 = Fma(k, Vector512.Create(q1[d]), s1);
+            s2 = Fma(k, Vector512.Create(q2[d]), s2);
+            s3 = Fma(k, Vector512.Create(q3[d]), s3);
+        }
+
+        s0.Store(scores);
+        s1.Store(scores + Keys);
+        s2.Store(scores + (2 * Keys));
+        s3.Store(scores + (3 * Keys));
+    }
+
     /// <summary>scores (64) = q·k for one query.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Score(float* scores, float* q, float** keys, int D)
@@ -67,7 +97,7 @@ internal static unsafe class AttentionTile
     public static void Mix(float** acc, float* p, float** values, int width, int first, int last)
     {
         var d = 0;
-        for (; d + (4 * W) <= width; d += 4 * W)
+        for (; Wide && d + (4 * W) <= width; d += 4 * W)
         {
             float* y0 = acc[0] + d, y1 = acc[1] + d, y2 = acc[2] + d, y3 = acc[3] + d;
             Load(y0, out var s00, out var s01, out var s02, out var s03);

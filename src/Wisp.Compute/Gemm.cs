@@ -13,7 +13,7 @@ public static unsafe class Gemm
     // A block of A, BlockRows x BlockK floats = 192 KB, shares the 1 MB L2 with one panel of B. A depth of 512 measures
     // the same (LAB 2026-11-23).
     private const int BlockK = 384;
-    private const int BlockRows = 128;
+    internal const int BlockRows = 128;
 
     /// <summary>The length in floats of op(B) packed by <see cref="PackB"/>.</summary>
     public static int PackedLength(int N, int K) => checked(GemmTile.RoundToColumns(N) * K);
@@ -66,11 +66,7 @@ public static unsafe class Gemm
     private static void Multiply(
         WorkerPool pool, float* c, float* a, float* packedB, int M, int N, int K, bool transposeA, bool accumulate)
     {
-        // Enough tiles that a worker held up by the operating system delays the others by little: 4 a worker.
-        var rowTile = BlockRows;
-        while (rowTile > 32 && (M + rowTile - 1) / rowTile < 4 * pool.Count)
-            rowTile /= 2;
-        rowTile = GemmTile.RoundToRows(rowTile);
+        var rowTile = RowTile(M, pool.Count);
         var rowTiles = (M + rowTile - 1) / rowTile;
         var panels = (N + GemmTile.Columns - 1) / GemmTile.Columns;
         var columnTiles = Math.Clamp((4 * pool.Count + rowTiles - 1) / rowTiles, 1, panels);
@@ -84,6 +80,16 @@ public static unsafe class Gemm
             Scratch = pool.WorkerScratch(BlockRows * BlockK),
         };
         pool.Run(&MultiplyTile, &job, rowTiles * columnTiles);
+    }
+
+    // Enough tiles that a worker held up by the operating system delays the others by little: 4 a worker. Whole rows
+    // of the micro-kernel, and never more than a block of A holds: 6 does not divide 128.
+    internal static int RowTile(int M, int workers)
+    {
+        var rows = BlockRows;
+        while (rows > 32 && (M + rows - 1) / rows < 4 * workers)
+            rows /= 2;
+        return rows / GemmTile.Rows * GemmTile.Rows;
     }
 
     private struct PackJob

@@ -185,8 +185,12 @@ internal readonly unsafe struct KvLayout
 
     private static void Widen(float* to, byte* halves, int vectors)
     {
-        for (var i = 0; i < vectors; i++)
-            PackedF16.Load(halves + (i * W * sizeof(ushort))).Store(to + (i * W));
+        if (Vector512.IsHardwareAccelerated)
+            for (var i = 0; i < vectors; i++)
+                PackedF16.Load(halves + (i * W * sizeof(ushort))).Store(to + (i * W));
+        else
+            for (var i = 0; i < vectors * W; i += 8)
+                RowScales.Load8(halves + (i * sizeof(ushort))).Store(to + i);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

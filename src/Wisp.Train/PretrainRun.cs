@@ -131,6 +131,7 @@ public sealed class PretrainRun : IDisposable
         var report = new RunReport
         {
             Title = _plan.Title,
+            ModelHash = FileHash.Of(ModelPath),
             // The command that began the run; a resumed one was typed with --resume alone.
             CommandLine = File.Exists(CommandPath) ? File.ReadAllText(CommandPath).Trim() : _habits.CommandLine,
             Date = _clock.GetUtcNow(),

@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Wisp.Compute;
 using Wisp.Kernel;
 using Wisp.Model;
+using Wisp.Serve;
 using Wisp.Train;
 using Wisp.TwoFiles;
 
@@ -13,7 +14,7 @@ namespace Wisp.Tests;
 public class ArchitectureTests
 {
     private static readonly Assembly s_compute = typeof(Gemm).Assembly, s_engine = typeof(Transformer).Assembly,
-        s_train = typeof(Pretrain).Assembly, s_os = typeof(Pid).Assembly,
+        s_train = typeof(Pretrain).Assembly, s_os = typeof(Pid).Assembly, s_serve = typeof(WispServer).Assembly,
         s_program = typeof(TwoFilesExport).Assembly;
 
     private static readonly string[] s_bannedSuffixes =
@@ -33,8 +34,9 @@ public class ArchitectureTests
         Assert.Equal(["Wisp.Compute", "Wisp.Engine"], Ours(s_train));
         // Train and Os cannot see each other. A reference that no code uses yet is not in the assembly.
         Assert.Subset(new HashSet<string> { "Wisp.Compute", "Wisp.Engine" }, Ours(s_os).ToHashSet());
+        Assert.Subset(new HashSet<string> { "Wisp.Compute", "Wisp.Engine", "Wisp.Os" }, Ours(s_serve).ToHashSet());
         Assert.Subset(
-            new HashSet<string> { "Wisp.Compute", "Wisp.Engine", "Wisp.Os", "Wisp.Train" },
+            new HashSet<string> { "Wisp.Compute", "Wisp.Engine", "Wisp.Os", "Wisp.Serve", "Wisp.Train" },
             Ours(s_program).ToHashSet());
 
         // Inside Engine only the sources tell: Model stands below Run.
@@ -139,7 +141,7 @@ public class ArchitectureTests
         return found;
     }
 
-    private static List<Type> Types() => [.. new[] { s_compute, s_engine, s_train, s_os, s_program }
+    private static List<Type> Types() => [.. new[] { s_compute, s_engine, s_train, s_os, s_serve, s_program }
         .SelectMany(assembly => assembly.GetTypes())
         .Where(t => t.Namespace?.StartsWith("Wisp", StringComparison.Ordinal) == true && !t.FullName!.Contains('<')
             && t.GetCustomAttribute<CompilerGeneratedAttribute>() is null)];

@@ -48,9 +48,13 @@ internal static class EngineBench
         {
             Description = "Also write the result to this Markdown file, and the numbers to .json beside it",
         };
+        var keep = new Option<bool>("--keep")
+        {
+            Description = "Keep the results of other models that the .json beside --out already holds",
+        };
         var command = new Command("engine", "Speed and memory of running models, beside llama.cpp")
         {
-            shapes, types, threads, rounds, quick, peer, cache, results,
+            shapes, types, threads, rounds, quick, peer, cache, results, keep,
         };
         command.SetAction(parse =>
         {
@@ -65,7 +69,9 @@ internal static class EngineBench
             var models = Models(
                 parse.GetValue(shapes) ?? (small ? "15M,135M" : "15M,135M,1B"), parse.GetRequiredValue(types),
                 parse.GetValue(cache) ?? DefaultCache());
-            return Run(parse.InvocationConfiguration.Output, options, models, parse.GetValue(results));
+            var file = parse.GetValue(results);
+            return Run(parse.InvocationConfiguration.Output, options, models, file,
+                parse.GetValue(keep) ? Kept(file, models) : []);
         });
         return command;
     }
@@ -76,6 +82,19 @@ internal static class EngineBench
            from type in Words(types).Select(TypeNamed)
            select new RandomModel(shape, type, cache),
     ];
+
+    // What an earlier run said about models that this one does not measure.
+    private static List<EngineResult> Kept(string? file, List<RandomModel> models)
+    {
+        if (file is null)
+            throw new ArgumentException("--keep goes with --out, whose results it keeps.");
+        var numbers = Path.ChangeExtension(file, ".json");
+        if (!File.Exists(numbers))
+            return [];
+        var all = JsonSerializer.Deserialize<List<EngineResult>>(File.ReadAllBytes(numbers))
+            ?? throw new InvalidDataException($"{numbers}: holds no results.");
+        return all.FindAll(r => !models.Exists(m => m.Shape.Name == r.Shape && m.Type.Name() == r.Type));
+    }
 
     private static string[] Words(string list) =>
         list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
@@ -94,7 +113,8 @@ internal static class EngineBench
         return Path.Combine(root, "wisp", "bench");
     }
 
-    private static int Run(TextWriter output, EngineOptions options, List<RandomModel> models, string? file)
+    private static int Run(
+        TextWriter output, EngineOptions options, List<RandomModel> models, string? file, List<EngineResult> kept)
     {
         if (models.Count == 0)
             throw new ArgumentException("--shapes and --types name no model.");
@@ -125,7 +145,7 @@ internal static class EngineBench
 
                 ReadOnce(model.Path, stop.Token);
                 var measure = new EngineMeasure(options, pool, what => progress.Say(at + what), stop.Token);
-                results.Add(measure.Of(model, streams: IsChosen(model, models)));
+                results.Add(measure.Of(model, streams: IsChosen(model, models, kept)));
                 progress.Clear();
                 output.WriteLine(EngineReport.Line(results[^1]));
             }
@@ -137,6 +157,7 @@ internal static class EngineBench
             return Interrupted;
         }
 
+        results.InsertRange(0, kept);
         var report = EngineReport.Markdown(results, options);
         output.WriteLine();
         output.WriteLine(EngineReport.Shortfalls(results));
@@ -159,10 +180,11 @@ internal static class EngineBench
     }
 
     // Streams and operations take one type a shape: Q8_0, else the first.
-    private static bool IsChosen(RandomModel model, List<RandomModel> models)
+    private static bool IsChosen(RandomModel model, List<RandomModel> models, List<EngineResult> kept)
     {
         var same = models.FindAll(m => m.Shape == model.Shape);
-        return model == (same.Find(m => m.Type == DType.Q8_0) ?? same[0]);
+        var another = kept.Exists(r => r.Shape == model.Shape.Name && r.Streams is not null);
+        return model == (same.Find(m => m.Type == DType.Q8_0) ?? (another ? null : same[0]));
     }
 
     // Both sides find the file in the page cache.

@@ -76,7 +76,8 @@ internal sealed class EngineMeasure(
         SideMemory ourMemory = ours.Ask<SideMemory>("memory"), theirMemory = theirs.Ask<SideMemory>("memory");
         return new EngineResult(
             model.Shape.Name, model.Type.Name(), model.Shape.IsPure(model.Type), model.Bytes,
-            model.Shape.Config.KvBytesPerToken(KvType.F16) * options.Context, ours.Start.Name, theirs.Start.Name, agreement,
+            model.Shape.Config.KvBytesPerToken(KvType.F16) * options.Context,
+            ours.Start.Name, theirs.Start.Name, agreement,
             Spread.Of(_bandwidth), Spread.Of(_peak), PairOf(prefill), PairOf(decode),
             options.LongPast > 0 ? PairOf(late) : null, PairOf(load), PairOf(first), ourMemory, theirMemory);
 

@@ -22,7 +22,8 @@ internal static class Room
                 "Choose fewer with --shapes and --types, or another folder with --cache.");
 
         var largest = models.MaxBy(m => m.Bytes)!;
-        var needed = (Copies * largest.Bytes) + (2 * largest.Shape.Config.KvBytesPerToken(KvType.F16) * options.Context) + Rest;
+        var keysAndValues = largest.Shape.Config.KvBytesPerToken(KvType.F16) * options.Context;
+        var needed = (Copies * largest.Bytes) + (2 * keysAndValues) + Rest;
         var available = Math.Min(Available(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         if (needed > available)
             throw new IOException(

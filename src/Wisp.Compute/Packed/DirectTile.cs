@@ -32,9 +32,8 @@ internal static unsafe class DirectTile
 
     public static bool Supports(DirectCodes codes) => codes switch
     {
-        DirectCodes.Bytes => AvxVnni.IsSupported,
-        DirectCodes.Nibbles or DirectCodes.Sixes => Avx512BW.IsSupported,
-        _ => false,
+        DirectCodes.None => false,
+        _ => Avx2.IsSupported,
     };
 
     /// <param name="y">32 sums, which are added to.</param>
@@ -44,11 +43,19 @@ internal static unsafe class DirectTile
         where TFormat : IPackedFormat
     {
         if (TFormat.Direct == DirectCodes.Bytes)
-            Bytes<TFormat>(y, a, from, scratch, columns);
+            if (AvxVnni.IsSupported)
+                Bytes<TFormat>(y, a, from, scratch, columns);
+            else
+                DirectAvx2.Bytes<TFormat>(y, a, from, scratch, columns);
         else if (TFormat.Direct == DirectCodes.Nibbles)
-            Nibbles<TFormat>(y, a, from, scratch, columns);
-        else
+            if (Avx512BW.IsSupported)
+                Nibbles<TFormat>(y, a, from, scratch, columns);
+            else
+                DirectAvx2.Nibbles<TFormat>(y, a, from, scratch, columns);
+        else if (Avx512BW.IsSupported)
             Sixes<TFormat>(y, a, from, scratch, columns);
+        else
+            DirectAvx2.Sixes<TFormat>(y, a, from, scratch, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -194,12 +201,20 @@ internal static unsafe class DirectTile
 
     // The codes ask for what lies as far ahead of them; this asks for the rest, so that no line is left out.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AheadOfScales<TFormat>(byte* from, int codes) where TFormat : IPackedFormat
+    public static void AheadOfScales<TFormat>(byte* from, int codes) where TFormat : IPackedFormat
     {
         codes *= TFormat.Length / InputBlock.Length;
         from += TFormat.CodesAt > 0 ? 0 : codes;
         for (var i = 0; i < TFormat.Bytes - codes; i += 128)
             Ahead(from + i);
+    }
+
+    /// <summary>Asks for what lies as far ahead of so many bytes, an even number of cache lines.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Ahead(byte* p, int bytes)
+    {
+        for (var i = 0; i < bytes; i += 128)
+            Ahead(p + i);
     }
 
     // Asks for the two cache lines that come in some 200 ns; beyond the end of the matrix in vain.

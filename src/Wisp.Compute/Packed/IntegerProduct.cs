@@ -135,7 +135,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
 
         var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
         // Sums of a scale in several parts take as many registers again.
-        var most = part.Tile == TileKind.Narrow && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
+        var most = part.Tile != TileKind.Vnni && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
         for (var n = token; n < endToken;)
         {
             var tokens = endToken - n >= most ? most : endToken - n >= 4 ? 4 : endToken - n >= 2 ? 2 : 1;
@@ -204,19 +204,34 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
                 NarrowTile.Multiply<TFormat, TTokens>(y, stride, a, part.InputStride, panel, blocks);
                 break;
             case TileKind.Vnni: Halves<VnniDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
-            case TileKind.Avx2: Halves<Avx2Dot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+            // AVX2 adds products in 16 bits, which codes of few bits leave room for.
+            case TileKind.Avx2 when TFormat.NarrowSteps > 0:
+                NarrowHalves<TTokens>(y, stride, a, part.InputStride, panel, blocks);
+                break;
+            case TileKind.Avx2: Halves<SignedDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
             default: Halves<PortableDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
         }
     }
 
     private static void Halves<TDot, TTokens>(
-        float* y, nint stride, InputBlock* a, nint aStride, Panel panel, int blocks)
+        float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int blocks)
         where TDot : IDot where TTokens : ITokens
     {
         IntegerTile.Multiply<TDot, TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
-        panel.Codes += Panel.StepBytes / 2;
-        panel.Scales += Panel.Rows / 2;
-        panel.Minima += Panel.Rows / 2;
-        IntegerTile.Multiply<TDot, TFormat, TTokens>(y + Panel.Rows / 2, stride, a, aStride, panel, blocks);
+        IntegerTile.Multiply<TDot, TFormat, TTokens>(
+            y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel), blocks);
     }
+
+    private static void NarrowHalves<TTokens>(
+        float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int blocks) where TTokens : ITokens
+    {
+        NarrowAvx2.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
+        NarrowAvx2.Multiply<TFormat, TTokens>(y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel), blocks);
+    }
+
+    private static Panel SecondHalf(in Panel panel) => new()
+    {
+        Codes = panel.Codes + Panel.StepBytes / 2, Scales = panel.Scales + Panel.Rows / 2,
+        Minima = panel.Minima + Panel.Rows / 2,
+    };
 }

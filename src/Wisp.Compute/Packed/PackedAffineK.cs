@@ -35,6 +35,12 @@ internal static unsafe class AffineScales
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            Unpack8(to, from);
+            return;
+        }
+
         for (var row = 0; row < Panel.Rows; row += 16)
         {
             Vector512<float> d = RowScales.Load(from + 2 * row),
@@ -50,6 +56,37 @@ internal static unsafe class AffineScales
                 (Lanes.Floats(Lanes.High(a) | high << 2 & two) * dmin).Store(to.Minima + at);
                 (Lanes.Floats(Lanes.Low(b) | high & two) * d).Store(to.Scales + later);
                 (Lanes.Floats(Lanes.High(b) | high >> 2 & two) * dmin).Store(to.Minima + later);
+            }
+        }
+    }
+
+    // The same in vectors of 256 bits: all 32 rows of a scale as bytes, then eight at a time.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Unpack8(in Panel to, byte* from)
+    {
+        Vector256<byte> nibble = Vector256.Create((byte)15), two = Vector256.Create((byte)0x30);
+        var codes = stackalloc byte[16 * Panel.Rows];
+        for (var j = 0; j < 4; j++)
+        {
+            Vector256<byte> a = Vector256.Load(from + LowAt + j * Panel.Rows),
+                b = Vector256.Load(from + LowAt + (j + 4) * Panel.Rows),
+                high = Vector256.Load(from + HighAt + j * Panel.Rows);
+            var scales = codes + j * Panel.Rows;
+            var minima = scales + 8 * Panel.Rows;
+            (a & nibble | high << 4 & two).Store(scales);
+            (a >> 4 & nibble | high << 2 & two).Store(minima);
+            (b & nibble | high & two).Store(scales + 4 * Panel.Rows);
+            (b >> 4 & nibble | high >> 2 & two).Store(minima + 4 * Panel.Rows);
+        }
+
+        for (var row = 0; row < Panel.Rows; row += 8)
+        {
+            Vector256<float> d = RowScales.Load8(from + 2 * row),
+                dmin = -RowScales.Load8(from + RowScales.Halves + 2 * row);
+            for (var at = row; at < 8 * Panel.Rows; at += Panel.Rows)
+            {
+                (Lanes.Floats8(codes + at) * d).Store(to.Scales + at);
+                (Lanes.Floats8(codes + 8 * Panel.Rows + at) * dmin).Store(to.Minima + at);
             }
         }
     }

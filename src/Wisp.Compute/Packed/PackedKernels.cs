@@ -5,6 +5,7 @@ internal unsafe struct PackJob
     public byte* To, From;
     public long RowBytes;
     public int Rows, Columns;
+    public int NotFinite; // set where a value is none, by the types that ask
 }
 
 /// <summary>What a packed type consists of: its sizes, and the code that packs it and multiplies by it.</summary>
@@ -34,10 +35,11 @@ internal readonly unsafe struct PackedKernels
         Multiply = multiply;
     }
 
-    public static PackedKernels Of(DType type) => type switch
+    /// <param name="finite">Whether no value is an infinity or a NaN.</param>
+    public static PackedKernels Of(DType type, bool finite = true) => type switch
     {
         DType.F32 => Floats<PackedF32>(),
-        DType.F16 => Floats<PackedF16>(),
+        DType.F16 => finite ? Floats<PackedF16>() : Floats<PackedAnyF16>(),
         DType.BF16 => Floats<PackedBF16>(),
         DType.Q8_0 => Integers<PackedQ8_0>(),
         DType.Q4_0 => Integers<PackedQ4_0>(),
@@ -60,6 +62,6 @@ internal readonly unsafe struct PackedKernels
         IntegerProduct<TFormat>.BestTile, &IntegerProduct<TFormat>.Pack, &IntegerProduct<TFormat>.Multiply);
 
     private static PackedKernels Floats<TFormat>() where TFormat : IFloatFormat => new(
-        GemmTile.Columns, 1, TFormat.Bytes, FloatProduct.ScratchFloats, default,
+        GemmTile.Columns, sizeof(float) / TFormat.Bytes, sizeof(float), FloatProduct.ScratchFloats, default,
         &FloatProduct<TFormat>.Pack, &FloatProduct<TFormat>.Multiply);
 }

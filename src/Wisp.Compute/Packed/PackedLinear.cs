@@ -54,8 +54,18 @@ public static unsafe class PackedLinear
             var scratch = 0;
             for (var i = 0; i < MaxProducts; i++)
                 scratch = Math.Max(scratch, parts[i].ScratchFloats);
+            var tasks = parts[0].Tasks + parts[1].Tasks + parts[2].Tasks;
             var job = new Job { Parts = parts, Scratch = pool.WorkerScratch(scratch) };
-            pool.Run(&Task, &job, parts[0].Tasks + parts[1].Tasks + parts[2].Tasks);
+            if (rows.N > 1)
+            {
+                pool.Run(&Task, &job, tasks);
+            }
+            else
+            {
+                var shares = stackalloc long[pool.Count * TaskShares.Words];
+                job.Shares = new TaskShares((nint)shares, pool.Count, tasks);
+                pool.Run(&ShareTask, &job, tasks);
+            }
         }
 
         GC.KeepAlive(rows);
@@ -68,7 +78,12 @@ public static unsafe class PackedLinear
     {
         public PackedPart* Parts;
         public float** Scratch;
+        public TaskShares Shares;
     }
+
+    // One token reads every weight once, and memory is fastest in one long stream a worker.
+    private static void ShareTask(void* argument, int task, int worker) =>
+        Task(argument, ((Job*)argument)->Shares.Take(worker), worker);
 
     private static void Task(void* argument, int task, int worker)
     {

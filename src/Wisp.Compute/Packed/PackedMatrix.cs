@@ -7,14 +7,15 @@ namespace Wisp.Compute;
 /// <remarks>Rows that do not fill the interleave are padded with zeros. The stored matrix is needed no more.</remarks>
 public sealed unsafe class PackedMatrix : IDisposable
 {
-    private readonly FloatBuffer _memory;
+    private readonly PackedMemory _memory;
+    private readonly bool _ownsMemory;
 
-    private PackedMatrix(WeightMatrix w, PackedKernels kernels, FloatBuffer memory)
+    private PackedMatrix(WeightMatrix w, PackedKernels kernels, PackedMemory? memory)
     {
-        (Type, Rows, Columns, Kernels, _memory) = (w.Type, w.Rows, w.Columns, kernels, memory);
+        (Type, Rows, Columns, Kernels, Bytes) = (w.Type, w.Rows, w.Columns, kernels, BytesOf(w));
+        (_memory, _ownsMemory) = (memory ?? new PackedMemory(w), memory is null);
         Tile = kernels.BestTile;
-        fixed (float* p = memory.Span) // native memory: its address stays good after the block
-            Data = (byte*)p;
+        Data = _memory.Take(Bytes);
     }
 
     public DType Type { get; }
@@ -24,11 +25,11 @@ public sealed unsafe class PackedMatrix : IDisposable
     public int Columns { get; }
 
     /// <summary>Bytes of memory it takes: what one pass over it reads.</summary>
-    public long Bytes => _memory.Bytes;
+    public long Bytes { get; }
 
     internal byte* Data { get; }
 
-    internal PackedKernels Kernels { get; }
+    internal PackedKernels Kernels { get; private set; }
 
     /// <summary>The kernel for quantised weights; the fastest, unless a test asks for another.</summary>
     internal TileKind Tile { get; set; }
@@ -43,25 +44,37 @@ public sealed unsafe class PackedMatrix : IDisposable
         DType.F32 or DType.F16 or DType.BF16 or DType.Q8_0 or DType.Q4_0 or DType.Q4_1 or DType.Q5_0 or DType.Q5_1 or
         DType.IQ4_NL or DType.Q2_K or DType.Q3_K or DType.Q4_K or DType.Q5_K or DType.Q6_K or DType.IQ4_XS;
 
-    /// <summary>Reads all of the matrix once, on all workers.</summary>
-    public static PackedMatrix Pack(WorkerPool pool, WeightMatrix w)
+    /// <summary>Bytes that the packed copy of a matrix takes.</summary>
+    /// <exception cref="ArgumentException">It is larger than a copy can be.</exception>
+    public static long BytesOf(WeightMatrix w)
     {
         var kernels = PackedKernels.Of(w.Type);
-        var bytes = (w.Rows + kernels.PanelRows - 1L) / kernels.PanelRows * kernels.PanelRows * w.Columns
-            / kernels.Length * kernels.BlockBytes;
-        if (bytes / sizeof(float) >= int.MaxValue)
-            throw new ArgumentException(
-                $"A matrix of {w.Rows} x {w.Columns} {w.Type.Name()} takes {bytes} bytes; 8 GB is the limit.");
-        var packed = new PackedMatrix(
-            w, kernels, new FloatBuffer((int)((bytes + sizeof(float) - 1) / sizeof(float))));
+        var bytes = (w.Rows + kernels.PanelRows - 1L) / kernels.PanelRows * kernels.PanelRows
+            * ((w.Columns + kernels.Length - 1) / kernels.Length) * kernels.BlockBytes;
+        return bytes / sizeof(float) < int.MaxValue ? bytes : throw new ArgumentException(
+            $"A matrix of {w.Rows} x {w.Columns} {w.Type.Name()} takes {bytes} bytes; 8 GB is the limit.");
+    }
+
+    /// <summary>Reads all of the matrix once, on all workers.</summary>
+    /// <param name="memory">Where the copy goes, kept by the caller as long as it is used; null takes some.</param>
+    public static PackedMatrix Pack(WorkerPool pool, WeightMatrix w, PackedMemory? memory = null)
+    {
+        var kernels = PackedKernels.Of(w.Type);
+        var packed = new PackedMatrix(w, kernels, memory);
         var job = new PackJob
         {
             To = packed.Data, From = w.Data, RowBytes = w.RowBytes, Rows = w.Rows, Columns = w.Columns,
         };
         pool.Run(kernels.Pack, &job, packed.Panels);
+        if (job.NotFinite != 0)
+            packed.Kernels = PackedKernels.Of(w.Type, finite: false);
         GC.KeepAlive(w);
         return packed;
     }
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        if (_ownsMemory)
+            _memory.Dispose();
+    }
 }

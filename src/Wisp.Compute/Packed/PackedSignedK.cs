@@ -181,6 +181,18 @@ internal static unsafe class SignedScales
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(float* to, byte* halves, byte* bytes, int count)
     {
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            for (var row = 0; row < Panel.Rows; row += 8)
+            {
+                var d = RowScales.Load8(halves + 2 * row);
+                for (var at = row; at < count * Panel.Rows; at += Panel.Rows)
+                    (Lanes.Floats8((sbyte*)bytes + at) * d).Store(to + at);
+            }
+
+            return;
+        }
+
         Vector512<float> low = RowScales.Load(halves), high = RowScales.Load(halves + 32);
         for (var j = 0; j < count; j++)
         {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Wisp.Compute;
 
@@ -21,6 +22,17 @@ internal static unsafe class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Floats(Vector128<sbyte> q) => Vector512.ConvertToSingle(
         Vector512.WidenLower(Vector512.WidenLower(q.ToVector256Unsafe().ToVector512Unsafe())));
+
+    /// <summary>Eight bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Floats8(byte* q) => Vector256.ConvertToSingle(Avx2.IsSupported
+        ? Avx2.ConvertToVector256Int32(q)
+        : Vector256.Create(q[0], q[1], q[2], q[3], q[4], q[5], q[6], q[7]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Floats8(sbyte* q) => Vector256.ConvertToSingle(Avx2.IsSupported
+        ? Avx2.ConvertToVector256Int32(q)
+        : Vector256.Create(q[0], q[1], q[2], q[3], q[4], q[5], q[6], q[7]));
 
     /// <summary>The lower four bits of sixteen bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

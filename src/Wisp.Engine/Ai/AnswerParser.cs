@@ -47,8 +47,12 @@ public sealed class AnswerParser(
     private string _rest = ""; // not handed out yet
     private string _tag = ""; // what opened the call in hand
     private JsonScanner? _scanner; // of the JSON of that call
+    private CallPieces? _pieces;
     private int _from, _scanned;
     private bool _thought, _said;
+
+    /// <summary>Whether calls are also handed out piece by piece.</summary>
+    public bool StreamsCalls { get; init; }
 
     /// <summary>Whether the text stands in the thoughts.</summary>
     public bool IsThinking => _stage == Stage.Thoughts;
@@ -179,7 +183,7 @@ public sealed class AnswerParser(
     {
         Say(shown);
         _rest = _rest[tag.Length..];
-        (_tag, _scanner, _from) = (tag, null, 0);
+        (_tag, _scanner, _pieces, _from) = (tag, null, null, 0);
         Go(Stage.Call);
     }
 
@@ -205,27 +209,45 @@ public sealed class AnswerParser(
         if (_rest[at] != '{' && !(mayList && _rest[at] == '['))
             return Void();
         if (_scanner is null)
+        {
             (_scanner, _from, _scanned) = (new JsonScanner(), at, at);
+            _pieces = StreamsCalls ? new CallPieces(name, functions, newCallId) : null;
+        }
+
         while (_scanned < _rest.Length)
         {
-            if (_scanner.Push(_rest[_scanned++]) is not { } closed)
+            var c = _rest[_scanned++];
+            if (_scanner.Push(c) is not { } closed)
                 return Void();
+            _pieces?.Push(c);
             if (closed)
                 return Close(name, _rest[_from.._scanned]) || Void();
         }
 
+        if (_pieces is not null)
+            _parts.AddRange(_pieces.Take());
         return final && Void();
     }
 
     private bool Close(string? name, string json)
     {
+        var begun = 0;
         var calls = name is null
-            ? ToolCallJson.ReadCalls(json, newCallId)
+            ? ToolCallJson.ReadCalls(json, NextId)
             : ToolCallJson.ReadArguments(json) is { } arguments
-                ? [new FunctionCallContent(newCallId(), name, arguments)] : null;
+                ? [new FunctionCallContent(NextId(), name, arguments)] : null;
         if (calls is null || (style == ToolStyle.Llama && !calls.All(call => functions.Contains(call.Name))))
             return false;
+        if (_pieces is not null)
+            _parts.AddRange(_pieces.Finish(calls));
         _parts.AddRange(calls);
+        return Leave();
+
+        string NextId() => _pieces?.IdOf(begun++) ?? newCallId();
+    }
+
+    private bool Leave()
+    {
         _rest = _rest[_scanned..];
         _tag = _tag.Trim();
         return Go(Stage.AfterTag);
@@ -234,6 +256,13 @@ public sealed class AnswerParser(
     // No call: its tag is text, and what follows is read as text may be.
     private bool Void()
     {
+        if (_pieces is { HasBegun: true })
+        {
+            // It cannot be taken back: what was handed out is a call with faulty arguments, or one that was cut off.
+            _parts.AddRange(_pieces.Take());
+            return Leave();
+        }
+
         var tag = _tag;
         (_rest, _tag) = (tag + _rest, "");
         Go(Stage.Text);

@@ -9,7 +9,11 @@ internal sealed class ChatAnswer(ChatPlan plan, Tokenizer tokenizer, Func<string
 {
     private readonly Utf8Stream _characters = new();
     private readonly StopStrings _stops = new(plan.Stop);
-    private readonly AnswerParser _parser = new(plan.Style, plan.Functions, plan.Thinking, newCallId);
+    private readonly AnswerParser _parser = new(plan.Style, plan.Functions, plan.Thinking, newCallId)
+    {
+        StreamsCalls = plan.StreamsCalls,
+    };
+
     private readonly List<AIContent> _sure = [];
 
     public int Tokens { get; private set; }

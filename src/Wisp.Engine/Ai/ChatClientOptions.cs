@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Wisp.Model;
 using Wisp.Run;
 
 namespace Wisp.Ai;
@@ -21,6 +22,9 @@ public sealed record ChatClientOptions
     /// aside before it begins.
     /// </summary>
     public int? MaxOutputTokens { get; init; }
+
+    /// <summary>What changes the weights for the requests of this client; null leaves them as they are.</summary>
+    public LoraAdapter? Adapter { get; init; }
 
     /// <summary>For the engine that <see cref="WispChatClient.Open"/> makes.</summary>
     public EngineOptions Engine { get; init; } = new();
@@ -48,6 +52,12 @@ public sealed record WispChatOptions
     /// and response, as a list of <see cref="EngineToken"/>; null tells nothing.
     /// </summary>
     public int? LogProbabilities { get; init; }
+
+    /// <summary>
+    /// Whether updates also hold calls piece by piece, as <see cref="FunctionCallDelta"/>, before the
+    /// FunctionCallContent that ends each.
+    /// </summary>
+    public bool StreamCalls { get; init; }
 
     /// <summary>Prefixes of prompts are shared between requests of one domain and never across.</summary>
     public long Domain { get; init; }

@@ -39,6 +39,9 @@ internal sealed class ChatPlan
     /// <summary>Whether the answer ends with its first call.</summary>
     public required bool OneCall { get; init; }
 
+    /// <summary>Whether calls are handed out piece by piece too.</summary>
+    public required bool StreamsCalls { get; init; }
+
     public required IReadOnlyList<string> Stop { get; init; }
 
     /// <exception cref="ArgumentException">Messages or options that cannot be.</exception>
@@ -70,8 +73,8 @@ internal sealed class ChatPlan
 
         var prompt = model.Prompts.Encode(rendered, mark);
         if (prompt.Count >= model.Context)
-            throw new ArgumentException($"The messages come to {prompt.Count:N0} tokens; the context of {model.Id} " +
-                $"holds {model.Context:N0}, with the answer. Shorten them.");
+            throw new PromptTooLongException($"The messages come to {prompt.Count:N0} tokens; the context of " +
+                $"{model.Id} holds {model.Context:N0}, with the answer. Shorten them.");
 
         var sampling = SamplingOf(model, asked, native.Sampling!, effort);
         var mask = grammar is not null ? MaskOf(model, grammar) : answers is not null ? MaskOf(model, answers) : null;
@@ -88,6 +91,7 @@ internal sealed class ChatPlan
                 Seed = asked.Seed is { } given ? unchecked((ulong)given) : seed,
                 End = model.Tokenizer.EndOfGeneration,
                 Domain = native.Domain,
+                Adapter = defaults.Adapter,
                 LogProbabilities = native.LogProbabilities,
                 Breakers = sampling.HasDry ? SequenceBreakers.Of(model.Tokenizer, sampling.DryBreakers) : null,
             },
@@ -97,8 +101,22 @@ internal sealed class ChatPlan
             Thinking = opened,
             HidesThoughts = asked.Reasoning?.Output == ReasoningOutput.None,
             OneCall = asked.AllowMultipleToolCalls == false,
+            StreamsCalls = native.StreamCalls,
             Stop = StopsOf(model, asked),
         };
+    }
+
+    /// <summary>The prompt as the template writes it, with what is left out of an answer's options.</summary>
+    /// <exception cref="ArgumentException">Messages or options that cannot be.</exception>
+    /// <exception cref="NotSupportedException">Options or contents that this model cannot follow.</exception>
+    public static string Prompt(
+        ChatModel model, IEnumerable<ChatMessage> messages, ChatOptions asked, WispChatOptions native,
+        TimeProvider time)
+    {
+        var tools = OfferedTools.Of(asked, model.Style);
+        var rendered = Render(model, messages, asked.Instructions, tools,
+            Variables(EffortOf(model, asked.Reasoning), false, native), time, out var mark);
+        return rendered.Replace(mark.ToString(), "", StringComparison.Ordinal);
     }
 
     private static void Refuse(ChatModel model, ChatOptions asked)

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
+using Wisp.Grammar;
 
 namespace Wisp.Ai;
 
@@ -27,6 +29,15 @@ internal static class ToolCallJson
 
     /// <summary>The arguments alone, or null where the text is no object.</summary>
     public static Dictionary<string, object?>? ReadArguments(string json) => Read(json, Members);
+
+    /// <summary>The JSON of arguments that were read here.</summary>
+    public static string Written(IDictionary<string, object?>? arguments)
+    {
+        var json = new JsonObject();
+        foreach (var (name, value) in arguments ?? new Dictionary<string, object?>())
+            json[name] = value is JsonElement element ? JsonNode.Parse(element.GetRawText()) : null;
+        return JsonText.Written(json);
+    }
 
     private static Dictionary<string, object?>? ArgumentsOf(JsonElement call)
     {

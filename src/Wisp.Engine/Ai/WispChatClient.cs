@@ -118,6 +118,33 @@ public sealed class WispChatClient : IChatClient, IAsyncDisposable
         return Write(ChatPlan.Of(_model, messages, asked, NativeOf(asked), Draw(), _options), cancellationToken);
     }
 
+    /// <summary>The text of the prompt that these messages become, and that the answer would go on with.</summary>
+    /// <exception cref="ArgumentException">Messages or options that cannot be.</exception>
+    public string Prompt(IEnumerable<ChatMessage> messages, ChatOptions? options = null)
+    {
+        var asked = options ?? new ChatOptions();
+        return ChatPlan.Prompt(_model, messages, asked, NativeOf(asked), _options.Time);
+    }
+
+    /// <summary>Tokens that one request may hold, prompt and answer together.</summary>
+    public int Context => _model.Context;
+
+    /// <summary>Whether messages can be sent and leave so many tokens of the context for the answer.</summary>
+    /// <exception cref="ArgumentException">Messages or options that cannot be.</exception>
+    public bool Fits(IEnumerable<ChatMessage> messages, ChatOptions? options, int room)
+    {
+        var asked = options?.Clone() ?? new ChatOptions();
+        try
+        {
+            var plan = ChatPlan.Of(_model, messages, asked, NativeOf(asked), 0, _options);
+            return plan.Request.Prompt.Count + (long)room <= Context;
+        }
+        catch (PromptTooLongException)
+        {
+            return false;
+        }
+    }
+
     /// <inheritdoc/>
     public object? GetService(Type serviceType, object? serviceKey = null)
     {

@@ -12,6 +12,7 @@ namespace Wisp.Model;
 /// </remarks>
 public sealed class PackedWeights : IDisposable
 {
+    private readonly PackedMemory _memory;
     private readonly List<PackedMatrix> _matrices = [];
     private readonly WorkerPool _pool;
     private readonly Action<long, long>? _progress;
@@ -26,11 +27,12 @@ public sealed class PackedWeights : IDisposable
     {
         (_pool, _progress, _cancel) = (pool, progress, cancel);
         _total = stored.Projections.Where(CanPack).Sum(p => p.Weight.Bytes);
+        _memory = new PackedMemory(stored.Projections.Where(CanPack).Select(p => p.Weight));
         try
         {
+            // In the order of a pass, which is that of memory.
             Weights = stored with
             {
-                Head = Pack(stored.Head),
                 Blocks = [.. stored.Blocks.Select(block => block with
                 {
                     Q = Pack(block.Q),
@@ -40,6 +42,7 @@ public sealed class PackedWeights : IDisposable
                     Ffn = [.. block.Ffn.Select(f => new FeedForwardWeights(
                         f.Gate is null ? null : Pack(f.Gate), Pack(f.Up), Pack(f.Down)))],
                 })],
+                Head = Pack(stored.Head),
             };
         }
         catch
@@ -62,7 +65,7 @@ public sealed class PackedWeights : IDisposable
         if (!CanPack(stored))
             return stored;
         _cancel.ThrowIfCancellationRequested();
-        var packed = PackedMatrix.Pack(_pool, stored.Weight);
+        var packed = PackedMatrix.Pack(_pool, stored.Weight, _memory);
         _matrices.Add(packed);
         stored.Weight.LetGo(); // file and copy are never both in memory
         _done += stored.Weight.Bytes;
@@ -74,5 +77,6 @@ public sealed class PackedWeights : IDisposable
     {
         foreach (var matrix in _matrices)
             matrix.Dispose();
+        _memory.Dispose();
     }
 }

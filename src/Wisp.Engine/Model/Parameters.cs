@@ -100,6 +100,9 @@ public sealed class Parameters(ParameterMap map) : IDisposable
 
     public ParameterMap Map { get; } = map;
 
+    /// <summary>The memory of <see cref="Values"/>, for whoever has to keep it.</summary>
+    public FloatBuffer Buffer => _values;
+
     /// <summary>All values in the order of the map; the gaps between tensors are zero.</summary>
     public Span<float> Values => _values.Span;
 

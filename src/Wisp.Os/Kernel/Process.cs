@@ -142,7 +142,8 @@ internal sealed class Process
 
     public ProcessReport Report()
     {
-        var (own, shared) = Sequence?.Held ?? (0, 0);
+        var own = Sequence?.OwnBlocks ?? 0;
+        var shared = KvCache.BlocksFor(Sequence?.Length ?? 0) - own;
         return new ProcessReport
         {
             Pid = Pid, Parent = Parent, Group = Group, Name = Request.Name, State = State, Why = Why,

@@ -7,6 +7,8 @@ namespace Wisp.Kernel;
 /// <summary>What comes from outside, and signals.</summary>
 public sealed partial class WispKernel
 {
+    private const int LostNumbers = 1000;
+
     private DateTimeOffset _lastWall;
 
     // Takes in one input; what cannot be is refused before anything is written.
@@ -262,8 +264,10 @@ public sealed partial class WispKernel
     // A journal that lost entries: whom they concern waits for a person to say CONT or KILL.
     private void HoldDamaged()
     {
-        if (_parts.Journal is not { Damaged.Count: > 0 } journal)
+        if (_parts.Journal is not { Damage.Count: > 0 } journal)
             return;
+        // Numbers that may have been lost are not given again: they are keys of effects.
+        Emit(new Reaped(_lastPid + LostNumbers));
         foreach (var process in _processes.Values.ToList())
             if (!process.IsOver && (journal.Damaged.Contains(0) || journal.Damaged.Contains(process.Pid.Number)))
                 Emit(new Signalled(process.Pid.Number, Signal.Stop));

@@ -237,7 +237,7 @@ public sealed partial class WispKernel
         return true;
 
         // Batch before interactive, then whoever frees most.
-        static (int, int) Rank(Process process) => ((int)process.Runnable.Class, process.Sequence!.Held.Own);
+        static (int, int) Rank(Process process) => ((int)process.Runnable.Class, process.Sequence!.OwnBlocks);
     }
 
     // Nobody in the step had memory. Whoever holds most of the lowest class begins its turn again, so that the others go

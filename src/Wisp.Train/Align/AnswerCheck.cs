@@ -85,15 +85,31 @@ public sealed record AnswerCheck(Proportion Ended, Proportion Called, Proportion
     }
 
     /// <summary>The first call in an answer; null where there is none that a program could read.</summary>
-    internal static ToolCall? CallIn(int[] ids, Tokenizer tokenizer)
+    internal static ToolCall? CallIn(int[] ids, Tokenizer tokenizer) =>
+        CallsIn(ids, tokenizer) is [var first, ..] ? first : null;
+
+    /// <summary>All calls in an answer; null where one of them is nothing that a program could read.</summary>
+    internal static IReadOnlyList<ToolCall>? CallsIn(ReadOnlySpan<int> ids, Tokenizer tokenizer)
     {
-        int from = Array.IndexOf(ids, tokenizer.IdOf(ChatFormat.Call)),
-            end = Array.IndexOf(ids, tokenizer.IdOf(ChatFormat.EndCall));
-        if (from < 0 || end < from)
-            return null;
+        int begin = tokenizer.IdOf(ChatFormat.Call), end = tokenizer.IdOf(ChatFormat.EndCall);
+        var calls = new List<ToolCall>();
+        for (int from; (from = ids.IndexOf(begin)) >= 0;)
+        {
+            var length = ids[from..].IndexOf(end);
+            if (length < 0 || Call(tokenizer.DecodeText(ids.Slice(from + 1, length - 1))) is not { } call)
+                return null;
+            calls.Add(call);
+            ids = ids[(from + length + 1)..];
+        }
+
+        return calls;
+    }
+
+    private static ToolCall? Call(string text)
+    {
         try
         {
-            return JsonNode.Parse(tokenizer.DecodeText(ids.AsSpan((from + 1)..end))) is JsonObject { Count: 2 } call
+            return JsonNode.Parse(text) is JsonObject { Count: 2 } call
                 && call["name"]?.GetValueKind() == JsonValueKind.String && call["arguments"] is JsonObject arguments
                 ? new ToolCall(call["name"]!.GetValue<string>(), arguments) : null;
         }

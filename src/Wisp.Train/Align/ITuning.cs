@@ -7,7 +7,11 @@ namespace Wisp.Train.Align;
 /// <summary>What one optimizer step did.</summary>
 /// <param name="Loss">Mean loss of what the step counted.</param>
 /// <param name="Tokens">Tokens that went through the model.</param>
-public readonly record struct TuningStep(double Loss, double GradientNorm, int Tokens);
+public sealed record TuningStep(double Loss, double GradientNorm, int Tokens)
+{
+    /// <summary>What the stage watches at every step beside the loss.</summary>
+    public IReadOnlyList<(string Name, double Value)> Watched { get; init; } = [];
+}
 
 /// <summary>One stage of tuning, advanced step by step; <see cref="TuningRun"/> gives it a folder.</summary>
 public interface ITuning : IDisposable
@@ -21,6 +25,9 @@ public interface ITuning : IDisposable
 
     /// <summary>What a checkpoint has to keep beside the tuner's state.</summary>
     IEnumerable<(string Name, FloatBuffer Values)> State { get; }
+
+    /// <summary>Why the run must not go on; null while it may.</summary>
+    string? Halt => null;
 
     /// <summary>Before the first step of a run, and not when one goes on.</summary>
     void Begin();

@@ -81,8 +81,10 @@ public sealed class Tuner : IDisposable
     /// One step of AdamW with the rate of step number <paramref name="step"/>, from 0. Returns the norm of what is
     /// trained before clipping.
     /// </summary>
-    public double Step(int step)
+    /// <param name="update">Which of its updates this is, from 0, where a step has several.</param>
+    public double Step(int step, int update = 0)
     {
+        var t = (step * (_plan.Policy?.Updates ?? 1)) + update + 1;
         _lora?.Backward(_pool, Gradients);
         Span<float> values = _lora is null ? Weights.Values : _lora.Values,
             gradients = _lora is null ? Gradients.Values : _lora.Gradients;
@@ -104,7 +106,7 @@ public sealed class Tuner : IDisposable
             if (length > 0)
                 AdamW.Step(
                     _pool, p.Slice(from, length), _first.Slice(state, length), _second.Slice(state, length),
-                    g.Slice(from, length), rate, Beta1, Beta2, Epsilon, decay, step + 1, scale);
+                    g.Slice(from, length), rate, Beta1, Beta2, Epsilon, decay, t, scale);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Wisp.Compute;
 using Wisp.Model;
+using Wisp.Train.Align.Policies;
 using Wisp.Train.Report;
 
 namespace Wisp.Train.Align;
@@ -17,6 +18,15 @@ public enum TuningStage
 
     /// <summary>Pairs: the policy itself, against a reference.</summary>
     Dpo,
+
+    /// <summary>Own answers, compared with each other: group relative policy optimisation.</summary>
+    Grpo,
+
+    /// <summary>Own answers, compared with what a critic expected: proximal policy optimisation.</summary>
+    Ppo,
+
+    /// <summary>Those of the own answers that a program found right: expert iteration.</summary>
+    Improve,
 }
 
 /// <summary>Which loss compares the two answers of a pair in <see cref="TuningStage.Dpo"/>.</summary>
@@ -43,7 +53,7 @@ public sealed record TuningPlan
     /// <summary>Tokens of a row; conversations are packed into rows, or cut where they are longer.</summary>
     public required int Context { get; init; }
 
-    /// <summary>Rows of a step, or pairs where the data are pairs.</summary>
+    /// <summary>Rows of a step, or pairs where the data are pairs, or prompts where it answers itself.</summary>
     public required int Rows { get; init; }
 
     public required int Steps { get; init; }
@@ -75,10 +85,14 @@ public sealed record TuningPlan
     /// <summary>Share of the data that is held out.</summary>
     public double HeldOut { get; init; } = 0.05;
 
-    /// <summary>How dear it is to leave the reference, in <see cref="TuningStage.Dpo"/>.</summary>
+    /// <summary>How dear it is to leave the reference, where the stage has one.</summary>
     public double Beta { get; init; } = 0.1;
 
     public PairLoss Loss { get; init; }
+
+    /// <summary>What stages that learn from their own answers need besides; null in all others.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PolicyPlan? Policy { get; init; }
 
     public ulong Seed { get; init; } = 1;
 
@@ -90,6 +104,9 @@ public sealed record TuningPlan
     /// <summary>The schedule as a factor on the peak rate.</summary>
     [JsonIgnore]
     public LearningRate Schedule => LearningRate.Of(1, Steps, WarmUp, WarmDown, FinalRate);
+
+    [JsonIgnore]
+    internal bool LearnsFromItself => Stage is TuningStage.Grpo or TuningStage.Ppo or TuningStage.Improve;
 
     /// <exception cref="ArgumentException">A number is out of range.</exception>
     public TuningPlan Validated()
@@ -108,7 +125,10 @@ public sealed record TuningPlan
         Require(LoraRank is >= 0 and <= 4096, $"the rank of the adapters is {LoraRank}; the range is 0 to 4,096");
         Require(LoraAlpha is > 0 and <= 1e6, $"alpha of the adapters is {LoraAlpha}; it must be above 0");
         Require(HeldOut is > 0 and <= 0.5, $"the share held out is {HeldOut}; the range is above 0 to 0.5");
-        Require(Beta is > 0 and <= 1e3, $"beta is {Beta}; it must be above 0");
+        Require(Beta is > 0 and <= 1e3 || (Beta == 0 && LearnsFromItself), $"beta is {Beta}; it must be above 0");
+        Require(LearnsFromItself == Policy is not null, "what the stage needs to answer itself is missing or too much");
+        Policy?.Check();
+        Require(Stage != TuningStage.Grpo || Policy!.Group > 1, "GRPO compares answers; a group has two at least");
         if (LoraRank > 0)
             Lora.Targets(LoraTargets);
         return this;
@@ -153,7 +173,13 @@ public sealed record TuningPlan
     public IReadOnlyList<Setting> Describe(ModelConfig config)
     {
         var schedule = Schedule;
-        var rows = Stage == TuningStage.Sft ? $"{Rows} x {Context} tokens a step" : $"{Rows} pairs a step";
+        var rows = Stage switch
+        {
+            TuningStage.Sft => $"{Rows} x {Context} tokens a step",
+            TuningStage.Reward or TuningStage.Dpo => $"{Rows} pairs a step",
+            TuningStage.Improve => $"{Rows} problems a round, {Policy!.Group} answers each, {Policy.Updates} updates",
+            _ => $"{Rows} prompts a step, {Policy!.Group} answers each of at most {Policy.MaxTokens} tokens",
+        };
         List<Setting> settings =
         [
             new("model", $"{config.Architecture.Name}, {Human.Count(config.Parameters)} parameters, file " +
@@ -169,7 +195,17 @@ public sealed record TuningPlan
         ];
         if (Stage == TuningStage.Dpo)
             settings.Insert(2, new Setting("loss", $"{Loss} with beta {Beta}"));
+        if (Policy is { } policy)
+            settings.Insert(2, new Setting("learns from", (policy.Task is { } task ? $"the task {task}" : "prompts") +
+                $"; reward {Plain(policy.Reward)}, judge {Plain(policy.Judge)}"));
+        if (Stage is TuningStage.Grpo or TuningStage.Ppo)
+            settings.Insert(3, new Setting("loss", Stage == TuningStage.Grpo
+                ? $"GRPO {Policy!.Aggregation}, clip {Policy.Clip}, beta {Beta}, updates {Policy.Updates}"
+                : $"PPO, clip {Policy!.Clip}, KL {Beta}, gamma {Policy.Gamma}, lambda {Policy.Lambda}, critic " +
+                    $"{Policy.CriticRate}, updates {Policy.Updates}"));
         return settings;
+
+        static string Plain(string name) => name.Length == 64 ? $"model {name[..12]}" : name;
     }
 }
 

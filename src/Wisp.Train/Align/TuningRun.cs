@@ -79,11 +79,19 @@ public sealed class TuningRun : IDisposable
             Look(record, stop);
         while (Step < Plan.Steps && !stop.IsCancellationRequested)
         {
+            if (_tuning.Halt is { } reason)
+            {
+                Save();
+                throw new RunHaltedException($"Stopped at step {Step}: {reason} The run stands in {CheckpointPath}.");
+            }
+
             var start = _clock.GetTimestamp();
             var done = _tuning.Advance();
             Record(record, new StepRecord(
                 Step, (float)done.Loss, (float)(Plan.Rate * Plan.Schedule.At(Step - 1)), (float)done.GradientNorm,
                 _clock.GetElapsedTime(start).TotalSeconds, done.Tokens));
+            foreach (var (name, value) in done.Watched)
+                Record(record, new WatchRecord(Step, name, value));
             if (!double.IsFinite(done.Loss) || !double.IsFinite(done.GradientNorm))
                 throw new InvalidDataException(
                     $"The loss became {done.Loss} at step {Step}: the run has diverged. Lower --lr; the last " +
@@ -119,6 +127,9 @@ public sealed class TuningRun : IDisposable
         var report = new RunReport
         {
             Title = Plan.Title,
+            Stage = Plan.Stage.ToString().ToLowerInvariant(),
+            BeginHash = Plan.ModelHash,
+            ModelHash = FileHash.Of(ModelPath),
             CommandLine = File.Exists(CommandPath) ? File.ReadAllText(CommandPath).Trim() : _habits.CommandLine,
             Date = _clock.GetUtcNow(),
             Configuration = [.. Plan.Describe(config), .. facts],

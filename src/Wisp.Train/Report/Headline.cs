@@ -14,7 +14,7 @@ internal readonly record struct Headline(string Name, string Value, string Note)
         else if (report.Records.Evals is [.., var eval])
             facts.Add(new("Held-out text", eval.BitsPerByte.ToString("0.000", CultureInfo.InvariantCulture),
                 $"bits per byte at step {Human.Count(eval.Step)}, run unfinished"));
-        if (report.TextToWeights is { } ratio)
+        if (report.TextToWeights is > 0 and var ratio)
             facts.Add(new("Text : weights", ratio < 10 ? $"{ratio:0.0} : 1" : $"{ratio:0} : 1",
                 $"{Human.Bytes(report.Training.Bytes)} in {Human.Bytes(report.WeightsBytes)}"));
         if (report.Parameters > 0)

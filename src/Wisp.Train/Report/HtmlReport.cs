@@ -92,7 +92,28 @@ internal static class HtmlReport
                     Paired(speed, SvgChart.Smooth(speed), "d", "tokens a second")),
                 Legend(speed.Count, "d"));
 
+        foreach (var group in report.Records.Figures.GroupBy(figure => figure.Name.Split(": ")[0]))
+            FigureChart(page, group.Key, [.. group], x);
         page.Append("</section>\n");
+    }
+
+    // Figures that one colon apart share a name share a chart; the last of each line stands at its end.
+    private static void FigureChart(StringBuilder page, string title, IReadOnlyList<FigureRecord> figures, Axis x)
+    {
+        const string Styles = "abcd";
+        var series = figures.GroupBy(figure => figure.Name)
+            .Select(line => (Name: line.Key.Split(": ")[^1], Points: Finite([.. line], figure => figure.Value)))
+            .Where(line => line.Points.Count > 1).Take(Styles.Length).ToList();
+        if (series.Count == 0)
+            return;
+        var all = series.SelectMany(line => line.Points).ToList();
+        double low = Math.Min(0, all.Min(p => p.Y)), high = Math.Max(all.Max(p => p.Y), low + 1e-9);
+        Figure(page, Escape.Html(title), "", Lost(figures.Count - all.Count),
+            SvgChart.Lines(
+                $"{title}, {series[0].Name}, from {series[0].Points[0].Y:0.000} to {series[0].Points[^1].Y:0.000}",
+                "steps", x, Axis.Linear(low, high, wanted: 5), [.. series.Select((line, i) => new Series(
+                    line.Name, Styles[i].ToString(), line.Points, Dots: line.Points.Count <= 80, EndLabel: true))]),
+            series.Count < 2 ? [] : [.. series.Select((line, i) => (Styles[i].ToString(), Escape.Html(line.Name)))]);
     }
 
     // A raw line under its mean only where there are points enough to tell the two apart.
@@ -240,7 +261,7 @@ internal static class HtmlReport
         [.. records.Select(r => (X: (double)r.Step, Y: value(r))).Where(p => double.IsFinite(p.Y))];
 
     // A browser breaks lines after hyphens, which tears --options apart; each word is kept whole while it fits.
-    private static string Words(string command) =>
+    internal static string Words(string command) =>
         string.Join(' ', command.Split(' ').Select(word => $"""<span class="word">{Escape.Html(word)}</span>"""));
 
     private static string Lost(int count) => count == 0 ? "" : $"{count} values were not finite";

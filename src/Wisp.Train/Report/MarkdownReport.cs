@@ -76,6 +76,7 @@ internal static class MarkdownReport
                 }), "rrr");
         }
 
+        Figures(page, records.Figures);
         if (records.Steps.Count == 0)
             return;
         page.Append("## Training\n\nEach row is the mean of the steps since the row before.\n\n");
@@ -93,6 +94,22 @@ internal static class MarkdownReport
                 Human.Count((long)(seconds > 0 ? part.Sum(s => (double)s.Tokens) / seconds : 0)),
             };
         }), "rrrr");
+    }
+
+    // One column for what each look found; what was watched at every step is in the charts.
+    private static void Figures(StringBuilder page, IReadOnlyList<FigureRecord> figures)
+    {
+        var looks = figures.Where(figure => figure is not WatchRecord).ToList();
+        if (looks.Count == 0)
+            return;
+        string[] names = [.. looks.Select(figure => figure.Name).Distinct()];
+        page.Append("## Held-out figures\n\n");
+        Table(page, ["step", .. names],
+            HtmlReport.EvenlyChosen([.. looks.GroupBy(figure => figure.Step)], CurveRows).Select(look => (string[])
+            [
+                Human.Count(look.Key), .. names.Select(name => look.FirstOrDefault(figure => figure.Name == name)
+                    ?.Value.ToString("0.0000", CultureInfo.InvariantCulture) ?? ""),
+            ]), new string('r', names.Length + 1));
     }
 
     private static string Cell(double? value) => value is { } number ? Human.Count((long)number) : "";

@@ -12,6 +12,7 @@ namespace Wisp.Train.Report;
 [JsonDerivedType(typeof(EvalRecord), "eval")]
 [JsonDerivedType(typeof(SampleRecord), "sample")]
 [JsonDerivedType(typeof(FigureRecord), "figure")]
+[JsonDerivedType(typeof(WatchRecord), "watch")]
 public abstract record LogRecord(int Step);
 
 /// <param name="Loss">Mean training loss of the step, nats a token.</param>
@@ -30,15 +31,27 @@ public sealed record EvalRecord(int Step, double LossNats, double BitsPerByte) :
 
 public sealed record SampleRecord(int Step, string Prompt, string Text) : LogRecord(Step);
 
-/// <summary>A figure that only some runs have, such as the accuracy on held-out pairs.</summary>
-public sealed record FigureRecord(int Step, string Name, double Value) : LogRecord(Step);
+/// <summary>
+/// A figure that only some runs have, such as the accuracy on held-out pairs. Figures whose names are the same up to a
+/// colon belong into one chart.
+/// </summary>
+public record FigureRecord(int Step, string Name, double Value) : LogRecord(Step);
+
+/// <summary>A figure of every step, to be watched while a run goes on.</summary>
+public sealed record WatchRecord(int Step, string Name, double Value) : FigureRecord(Step, Name, Value);
 
 /// <summary>All that a log holds, in the order of its steps.</summary>
 public sealed record RunRecords(
     IReadOnlyList<StepRecord> Steps, IReadOnlyList<EvalRecord> Evals, IReadOnlyList<SampleRecord> Samples)
 {
+    /// <summary>Those of looks and those of every step.</summary>
+    public IReadOnlyList<FigureRecord> Figures { get; init; } = [];
+
     public static RunRecords Of(IReadOnlyCollection<LogRecord> records) => new(
-        [.. records.OfType<StepRecord>()], [.. records.OfType<EvalRecord>()], [.. records.OfType<SampleRecord>()]);
+        [.. records.OfType<StepRecord>()], [.. records.OfType<EvalRecord>()], [.. records.OfType<SampleRecord>()])
+    {
+        Figures = [.. records.OfType<FigureRecord>()],
+    };
 }
 
 /// <summary>

@@ -1,20 +1,29 @@
 using System.CommandLine;
+using System.Text;
 using Wisp.Compute;
+using Wisp.Model;
+using Wisp.Train.Align.Conversations;
 using Wisp.Train.Report;
 using Wisp.TwoFiles;
 
 namespace Wisp.Cli;
 
-/// <summary><c>wisp export --two-files DIR [-m MODEL] [--type f32|q8_0] [--force]</c></summary>
+/// <summary>
+/// <c>wisp export --two-files DIR [-m MODEL] [--type f32|q8_0] [--force]</c>, and <c>wisp export --modelfile FILE</c>.
+/// </summary>
 internal static class ExportCommand
 {
     public static Command Create()
     {
-        var folder = new Option<string>("--two-files")
+        var folder = new Option<string?>("--two-files")
         {
             Description = "The folder for parameters.bin and run.cs; made where it is missing",
             HelpName = "DIR",
-            Required = true,
+        };
+        var modelfile = new Option<string?>("--modelfile")
+        {
+            Description = "Write a Modelfile by which Ollama chats with one of our own chat models, calls included",
+            HelpName = "FILE",
         };
         var model = Models.Option();
         var type = new Option<string?>("--type")
@@ -28,13 +37,24 @@ internal static class ExportCommand
 
         var export = new Verb(
             "export", "Write a model as two files: its parameters, and one page of C# to run it", "Models",
-            "wisp export --two-files two/", "wisp export --two-files two/ -m runs/books --type q8_0")
+            "wisp export --two-files two/", "wisp export --two-files two/ -m runs/books --type q8_0",
+            "wisp export --modelfile Modelfile -m wisp-chat")
         {
-            folder, model, type, force,
+            folder, modelfile, model, type, force,
         };
         export.SetAction(parse =>
         {
-            var target = parse.GetRequiredValue(folder);
+            if (parse.GetValue(folder) is null == parse.GetValue(modelfile) is null)
+                throw new UserException("Say what to write: --two-files DIR, or --modelfile FILE.");
+            if (parse.GetValue(modelfile) is { } file)
+            {
+                if (parse.GetValue(type) is not null)
+                    throw new UserException("--type says how --two-files stores the matrices; a Modelfile has none.");
+                WriteModelfile(parse, Models.Find(parse.GetValue(model) ?? "wisp-chat"), file, parse.GetValue(force));
+                return;
+            }
+
+            var target = parse.GetValue(folder)!;
             if (target.Length == 0)
                 throw new UserException("The name of the folder is empty. Name one: --two-files DIR.");
             var written = TwoFilesExport.Write(
@@ -52,5 +72,17 @@ internal static class ExportCommand
             output.WriteLine($"  dotnet run {CommandLine.Quoted(page)} -- \"Once upon a time\"");
         });
         return export;
+    }
+
+    private static void WriteModelfile(ParseResult parse, string path, string file, bool force)
+    {
+        using var model = Gguf.Open(path);
+        Outputs.Require(model, file, file, force);
+        var text = OllamaModelfile.Of(model, Path.GetFullPath(path));
+        AtomicFile.Write(file, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+        var output = parse.InvocationConfiguration.Output;
+        output.WriteLine($"{file}: {Path.GetFileName(path)} for Ollama. Go on with:");
+        output.WriteLine(
+            $"  ollama create {Path.GetFileNameWithoutExtension(path)} -f {CommandLine.Quoted(file)}");
     }
 }

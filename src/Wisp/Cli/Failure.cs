@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Wisp.Train.Align;
 
 namespace Wisp.Cli;
 
@@ -12,12 +13,13 @@ internal static partial class Failure
     private const int ReadOnly = 30;
 
     /// <summary>True for failures that come from the input or the machine, false for faults in the program.</summary>
-    public static bool IsExpected(Exception e) => e is UserException or InvalidDataException or IOException
+    public static bool IsExpected(Exception e) => e is UserException or InvalidDataException or RunHaltedException
+        or IOException
         or UnauthorizedAccessException or ArgumentException or OutOfMemoryException or OperationCanceledException;
 
     public static string Describe(Exception e) => OneLine(e switch
     {
-        UserException or InvalidDataException => e.Message,
+        UserException or InvalidDataException or RunHaltedException => e.Message,
         FileNotFoundException { FileName: { Length: > 0 } name } => $"{name}: no such file. Check the name.",
         DirectoryNotFoundException when Quoted(e.Message) is { } path => $"{path}: no such folder. Check the name.",
         UnauthorizedAccessException when Quoted(e.Message) is { } path => Directory.Exists(path)

@@ -31,11 +31,16 @@ internal sealed class LoadingArguments
         HelpName = "FILE",
     };
 
-    public LoadingArguments(Verb command)
+    /// <param name="adapters">Whether one may be asked for.</param>
+    public LoadingArguments(Verb command, bool adapters = true)
     {
         command.Add("Speed and memory", _kv, _noRepack);
-        command.Add(_lora);
+        if (adapters)
+            command.Add(_lora);
     }
+
+    /// <summary>Whether weights are packed as they are loaded.</summary>
+    public bool Packs(ParseResult parse) => !parse.GetValue(_noRepack);
 
     /// <summary>The adapter that was asked for, or null.</summary>
     public LoraAdapter? Adapter(ParseResult parse, ModelFile model)
@@ -66,7 +71,7 @@ internal sealed class LoadingArguments
     /// wanted.</summary>
     public PackedWeights? Pack(ParseResult parse, ModelFile model, WorkerPool pool, CancellationToken cancel)
     {
-        if (parse.GetValue(_noRepack))
+        if (!Packs(parse))
             return null;
         ProgressLine? line = null; // only where there is something to wait for
         var begin = Stopwatch.GetTimestamp();

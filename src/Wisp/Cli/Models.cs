@@ -7,8 +7,9 @@ namespace Wisp.Cli;
 /// <summary>From what a person calls a model to an open file.</summary>
 internal static class Models
 {
-    // Those that go on with a text begin with the base model; a conversation will ask for the other by name.
+    // Those that go on with a text begin with the base model, conversations with the other.
     private static readonly string[] s_default = ["wisp-base.gguf", "wisp-chat.gguf"];
+    private static readonly string[] s_chat = ["wisp-chat.gguf", "wisp-base.gguf"];
 
     // What a folder that training or export wrote holds, the finished model first.
     private static readonly string[] s_inFolder =
@@ -47,10 +48,18 @@ internal static class Models
     public static string Find(string? name) =>
         Find(name, Places.ModelFolders(AppContext.BaseDirectory, Environment.GetEnvironmentVariable));
 
-    internal static string Find(string? name, IReadOnlyList<string> folders)
+    /// <summary>The same, null meaning the model that conversations are held with.</summary>
+    public static string FindForChat(string? name) => Find(
+        name, Places.ModelFolders(AppContext.BaseDirectory, Environment.GetEnvironmentVariable), s_chat);
+
+    /// <summary>The names of the models that need no path.</summary>
+    public static IReadOnlyList<string> Known() =>
+        [.. Names(Places.ModelFolders(AppContext.BaseDirectory, Environment.GetEnvironmentVariable)).OfType<string>()];
+
+    internal static string Find(string? name, IReadOnlyList<string> folders, string[]? defaults = null)
     {
         if (name is null)
-            return Among(folders, s_default) ?? throw new UserException("There is no default model. " +
+            return Among(folders, defaults ?? s_default) ?? throw new UserException("There is no default model. " +
                 "Name one with -m MODEL, or train one: wisp train pretrain --data FOLDER --minutes 10");
         if (name.Length == 0)
             throw new UserException(

@@ -3,7 +3,7 @@ using Spectre.Console.Rendering;
 
 namespace Wisp.Cli;
 
-/// <summary>One line in the making: text with styles, every character one column wide.</summary>
+/// <summary>One line in the making: text with styles.</summary>
 internal sealed class Paint
 {
     private readonly List<(string Text, Style Style)> _parts = [];
@@ -13,8 +13,17 @@ internal sealed class Paint
     public Paint Add(string text, Style? style = null)
     {
         _parts.Add((text, style ?? Style.Plain));
-        Width += text.Length;
+        Width += Cells.Of(text);
         return this;
+    }
+
+    /// <summary>A line that was rendered already.</summary>
+    public static Paint Of(SegmentLine line)
+    {
+        var paint = new Paint();
+        foreach (var segment in line)
+            paint.Add(segment.Text, segment.Style);
+        return paint;
     }
 
     /// <summary>Spaces up to a column; at least one, so that neighbours never touch.</summary>
@@ -26,8 +35,9 @@ internal sealed class Paint
         {
             if (width <= 0)
                 yield break;
-            yield return new Segment(text.Length > width ? text[..width] : text, style);
-            width -= text.Length;
+            var cells = Cells.Of(text);
+            yield return new Segment(cells > width ? Cells.Fold(text, width).First() : text, style);
+            width -= cells;
         }
     }
 

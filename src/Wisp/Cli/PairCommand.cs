@@ -18,8 +18,8 @@ internal static class PairCommand
     private const string DataName = "pairs.jsonl";
 
     private const string Shapes =
-        "Pairs, .jsonl or .json, with 'chosen' and 'rejected': two lists of messages, two texts after a 'prompt' or " +
-        "an 'instruction', or the texts of hh-rlhf; also as .gz or .zst";
+        "Judgments of wisp label; or pairs, .jsonl or .json, with 'chosen' and 'rejected': two lists of messages, " +
+        "two texts after a 'prompt' or an 'instruction', or the texts of hh-rlhf; also as .gz or .zst";
 
     public static Command CreateReward()
     {
@@ -29,6 +29,7 @@ internal static class PairCommand
         var options = new TuningArguments(command, TuningStage.Reward, Shapes);
         command.SetAction((parse, cancel) => Task.Run(
             () => Run(parse, options, TuningStage.Reward, plan => plan, null, cancel), cancel));
+        command.Check = parse => options.Check(parse, PreferenceReader.Read);
         return command;
     }
 
@@ -59,6 +60,7 @@ internal static class PairCommand
                 Beta = parse.GetValue(beta),
                 Loss = Enum.Parse<PairLoss>(parse.GetValue(loss)!, ignoreCase: true),
             }, parse.GetValue(reference), cancel), cancel));
+        command.Check = parse => options.Check(parse, PreferenceReader.Read);
         return command;
     }
 
@@ -87,13 +89,7 @@ internal static class PairCommand
         Func<TuningPlan, TuningPlan> more, string? referenceName, WorkerPool pool, CancellationToken cancel)
     {
         var start = TuningProgram.Open(parse.GetValue(options.Model));
-        var reference = referenceName is null ? null : TuningProgram.Open(referenceName);
-        // Ids of another vocabulary are other words: its log-probabilities would mean nothing.
-        if (reference is not null && !TokenizerFile.VocabularyOf(reference.Tokenizer).Hash.AsSpan()
-            .SequenceEqual(TokenizerFile.VocabularyOf(start.Tokenizer).Hash))
-            throw new UserException(
-                $"{referenceName}: has another tokenizer than the model, so the two cannot be compared token by " +
-                "token. Choose a reference that the model comes from.");
+        var reference = referenceName is null ? null : TuningProgram.OpenReference(referenceName, start);
         var context = options.Context(
             parse, Math.Min(start.Weights.Map.Config.Context, reference?.Weights.Map.Config.Context ?? int.MaxValue));
         var pairs = TuningProgram.Read(

@@ -22,6 +22,12 @@ internal static class PretrainCommand
         var corpus = new CorpusArguments(command);
         var options = new PretrainArguments(command);
         command.SetAction((parse, cancel) => Task.Run(() => Run(parse, corpus, options, cancel), cancel));
+        command.Check = parse =>
+        {
+            options.Check(parse);
+            var pipeline = corpus.Read(parse);
+            CorpusFiles.List(pipeline.Inputs, pipeline.Corpus, new Tally());
+        };
         return command;
     }
 

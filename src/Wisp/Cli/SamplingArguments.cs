@@ -169,9 +169,10 @@ internal sealed partial class SamplingArguments
         return sampling;
     }
 
+    public ulong? GivenSeed(ParseResult parse) => parse.GetValue(_seed);
+
     /// <summary>The seed that was given, or a random one short enough to type again.</summary>
-    public ulong Seed(ParseResult parse) =>
-        parse.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(1, 1_000_000_000);
+    public ulong Seed(ParseResult parse) => GivenSeed(parse) ?? (ulong)RandomNumberGenerator.GetInt32(1, 1_000_000_000);
 
     private static int Window(int tokens) => tokens == -1 ? int.MaxValue : tokens;
 

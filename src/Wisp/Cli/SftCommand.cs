@@ -22,6 +22,7 @@ internal static class SftCommand
         var options = new TuningArguments(command, TuningStage.Sft,
             $"Conversations, .jsonl or .json, with {ConversationReader.Shapes}; also as .gz or .zst");
         command.SetAction((parse, cancel) => Task.Run(() => Run(parse, options, cancel), cancel));
+        command.Check = parse => options.Check(parse, ConversationReader.Read);
         return command;
     }
 

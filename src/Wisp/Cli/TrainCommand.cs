@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Wisp.Cli.Recipes;
+using Wisp.Train.Align;
 
 namespace Wisp.Cli;
 
@@ -16,6 +18,11 @@ internal static class TrainCommand
             SftCommand.Create(),
             PairCommand.CreateReward(),
             PairCommand.CreateDpo(),
+            PolicyCommand.Create(TuningStage.Grpo),
+            PolicyCommand.Create(TuningStage.Ppo),
+            ImproveCommand.Create(),
+            AllCommand.Create(),
+            CardCommand.Create(),
         };
         return command;
     }

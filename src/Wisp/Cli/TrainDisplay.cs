@@ -34,6 +34,7 @@ internal sealed class TrainDisplay(
     private int _stretch = 1;
     private double _lossMean, _lossWeight;
     private double _tokens, _seconds;
+    private readonly List<WatchRecord> _watched = []; // the latest of each name
     private StepRecord? _last;
     private EvalRecord? _eval, _evalBefore;
     private int _firstStep;
@@ -58,6 +59,17 @@ internal sealed class TrainDisplay(
         var due = _drawnAt is not { } at || clock.GetElapsedTime(at) >= (_live ? DrawEvery : LineEvery);
         if (due || step.Step == totalSteps)
             Draw();
+    }
+
+    /// <summary>A figure of every step: shown with the next drawing.</summary>
+    public void Watch(WatchRecord figure)
+    {
+        ArgumentNullException.ThrowIfNull(figure);
+        var at = _watched.FindIndex(before => before.Name == figure.Name);
+        if (at < 0)
+            _watched.Add(figure);
+        else
+            _watched[at] = figure;
     }
 
     public void Eval(EvalRecord eval)
@@ -153,10 +165,11 @@ internal sealed class TrainDisplay(
             : _eval.BitsPerByte < _evalBefore.BitsPerByte ? " ↓" : " ↑";
         var cells = new List<(string, string)>
         {
-            ("bits/byte", _eval is null ? "-" : $"{_eval.BitsPerByte:0.000}{trend}"),
             ("tokens/s", Human.Short(TokensPerSecond)),
             ("GFLOP/s", $"{Flops / 1e9:0.0}"),
         };
+        if (_watched.Count == 0) // a run that answers itself has other things to show
+            cells.Insert(0, ("bits/byte", _eval is null ? "-" : $"{_eval.BitsPerByte:0.000}{trend}"));
         if (fmaPeak > 0)
             cells.Add(("of peak", $"{100 * Flops / fmaPeak:0} %"));
         cells.AddRange(
@@ -165,6 +178,7 @@ internal sealed class TrainDisplay(
             ("gradient", $"{step.GradientNorm:0.00}"),
             ("elapsed", Clock(clock.GetElapsedTime(_start))),
             ("left", TimeLeft(step) is { } left ? Clock(left) : "-"),
+            .. _watched.Select(figure => (Short(figure.Name), Number(figure.Value))),
         ]);
         return cells;
     }
@@ -174,10 +188,17 @@ internal sealed class TrainDisplay(
         var loss = _lossWeight > 0 ? $"{_lossMean / _lossWeight:0.0000}" : "not finite";
         var share = fmaPeak > 0 ? $" ({100 * Flops / fmaPeak:0} % of peak)" : "";
         var left = TimeLeft(step) is { } time ? $"  left {Clock(time)}" : "";
-        return $"step {step.Step}/{totalSteps}  loss {loss}  rate {Human.Small(step.LearningRate)}  " +
+        var watched = string.Concat(_watched.Select(figure => $"{figure.Name} {Number(figure.Value)}  "));
+        return $"step {step.Step}/{totalSteps}  loss {loss}  {watched}rate {Human.Small(step.LearningRate)}  " +
             $"{Human.Short(TokensPerSecond)} tok/s  {Flops / 1e9:0.0} GFLOP/s{share}  " +
             $"elapsed {Clock(clock.GetElapsedTime(_start))}{left}";
     }
+
+    // A cell has room for so many letters.
+    private static string Short(string name) => name.Length < LabelWidth ? name : name[..(LabelWidth - 1)];
+
+    private static string Number(double value) => Math.Abs(value) is >= 0.001 and < 1000 || value == 0
+        ? $"{value:0.###}" : Human.Small(value);
 
     // Past the console's wrapping: a line of a log stays one line.
     private void Print(string line) => console.Profile.Out.Writer.WriteLine(line);

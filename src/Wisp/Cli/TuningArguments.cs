@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Wisp.Compute;
 using Wisp.Train.Align;
+using Wisp.Train.Align.Policies;
 using Wisp.Train.Report;
 
 namespace Wisp.Cli;
@@ -24,17 +25,21 @@ internal sealed class TuningArguments
         _section = "Data";
         Model = Add(Models.Option());
         Model.Description = "The model to begin with: a file, the folder of a run, or a name in a model folder";
-        Data = Add(new Option<string[]>("--data", "-d")
+        Data = Add(new Option<string[]>(stage is TuningStage.Grpo or TuningStage.Ppo ? "--prompts" : "--data", "-d")
         {
             Description = data, AllowMultipleArgumentsPerToken = true, HelpName = "FILE",
         });
-        _heldOut = Number("--held-out", $"Share of the data kept for evaluation [default: {HeldOutDefault}]", "SHARE");
+        _heldOut = Number("--held-out", $"Share of the data kept for evaluation [default: {HeldOutDefault}]", "SHARE",
+            needed: stage != TuningStage.Improve);
         _skip = Add(new Option<bool>("--skip-faulty") { Description = "Leave out faulty records instead of stopping" });
 
-        _section = "Budget (one of these)";
-        _epochs = Number("--epochs", $"Passes over the data [default: {(stage == TuningStage.Sft ? 3 : 1)}]", "N");
-        _minutes = Number("--minutes", "Time, turned into steps after a short measurement", "MINUTES");
-        _steps = Whole("--steps", "Optimizer steps", "N");
+        _section = AnswersItself ? "Budget" : "Budget (one of these)";
+        _epochs = Number("--epochs", $"Passes over the data [default: {(stage == TuningStage.Sft ? 3 : 1)}]", "N",
+            needed: !AnswersItself);
+        _minutes = Number("--minutes", "Time, turned into steps after a short measurement", "MINUTES",
+            needed: !AnswersItself);
+        _steps = stage == TuningStage.Improve ? Whole("--rounds", $"Rounds [default: {StepsDefault}]", "N")
+            : Whole("--steps", AnswersItself ? $"Steps [default: {StepsDefault}]" : "Optimizer steps", "N");
 
         _section = "Adapters";
         _rank = Whole("--lora", "Train adapters of this rank instead of the weights", "RANK");
@@ -44,8 +49,16 @@ internal sealed class TuningArguments
         _section = "Optimizer";
         _rate = Number("--lr", $"Peak learning rate of AdamW [default: {RateDefault(0)}; with --lora {RateDefault(1)}]",
             "RATE");
-        _rows = Whole("--rows", stage == TuningStage.Sft ? "Rows of a step" : "Pairs of a step", "B");
-        _context = Whole("--context", "Tokens of a row [default: what the model was trained for, 512 at most]", "T");
+        _rows = stage == TuningStage.Improve
+            ? Whole("--problems", $"Problems of a round [default: {RowsDefault(0)}]", "N")
+            : Whole("--rows", stage switch
+            {
+                TuningStage.Sft => "Rows of a step",
+                TuningStage.Grpo or TuningStage.Ppo => $"Prompts of a step [default: {RowsDefault(0)}]",
+                _ => "Pairs of a step",
+            }, "B");
+        _context = Whole("--context", "Tokens of a row [default: what the model was trained for, 512 at most]", "T",
+            needed: stage != TuningStage.Improve);
         _weightDecay = Number("--weight-decay", "Decay of block matrices", "RATE");
         _warmUp = Number("--warm-up", "Warm-up as a share of the steps", "SHARE");
         _warmDown = Number("--warm-down", "Warm-down as a share of the steps", "SHARE");
@@ -68,6 +81,10 @@ internal sealed class TuningArguments
 
     private string DefaultFolder => $"runs/local/{_stage.ToString().ToLowerInvariant()}";
 
+    private bool AnswersItself => _stage is TuningStage.Grpo or TuningStage.Ppo or TuningStage.Improve;
+
+    private int StepsDefault => _stage == TuningStage.Improve ? 6 : 200;
+
     private double HeldOutDefault => _stage == TuningStage.Sft ? 0.05 : 0.2;
 
     // A full-weight rate that a model of some million parameters learns a format with in one pass without losing its
@@ -78,8 +95,22 @@ internal sealed class TuningArguments
         (TuningStage.Sft, _) => 5e-3,
         (TuningStage.Reward, 0) => 1e-4,
         (TuningStage.Reward, _) => 1e-3,
+        (TuningStage.Improve, 0) => 3e-4,
+        (TuningStage.Improve, _) => 2e-3,
+        (TuningStage.Grpo or TuningStage.Ppo, 0) => 3e-5,
+        (TuningStage.Grpo or TuningStage.Ppo, _) => 3e-4,
         (_, 0) => 1e-5,
         _ => 1e-4,
+    };
+
+    // 8 thousand tokens, or 32 pairs: small steps, and many of them, suit little data. Answers of one's own come in
+    // groups.
+    private int RowsDefault(int context) => _stage switch
+    {
+        TuningStage.Sft => Math.Max(1, 8192 / context),
+        TuningStage.Improve => 1024,
+        TuningStage.Grpo or TuningStage.Ppo => 16,
+        _ => 32,
     };
 
     public IReadOnlyList<string> Files(ParseResult parse) => parse.GetValue(Data) is { Length: > 0 } files ? files
@@ -102,6 +133,9 @@ internal sealed class TuningArguments
             : throw new UserException($"--context is {context}; the model was trained for 2 to {trained} tokens.");
     }
 
+    /// <summary>The tokens of a row where they were given.</summary>
+    public int? GivenContext(ParseResult parse) => parse.GetValue(_context);
+
     public string OutputFolder(ParseResult parse) => parse.GetValue(_out) ?? DefaultFolder;
 
     public string? ResumeFolder(ParseResult parse)
@@ -123,17 +157,32 @@ internal sealed class TuningArguments
         var minutes => throw new UserException($"--minutes is {minutes}; it must be above 0."),
     };
 
+    /// <summary>Reads all data through and checks every number that does not depend on the model.</summary>
+    public void Check<T>(ParseResult parse, Func<string, Action<string>?, IEnumerable<T>> read)
+    {
+        var context = Context(parse, 1 << 20);
+        Plan(parse, new string('0', 64), new string('0', 64), context);
+        Steps(parse, _ => 1);
+        Habits(parse, 0);
+        HeldOut(parse);
+        var records = Files(parse).Sum(file => read(file, SkipsFaulty(parse) ? _ => { } : null).Count());
+        if (records < 2)
+            throw new UserException($"{string.Join(", ", Files(parse))}: {records} records; two are the fewest to " +
+                "learn from, one of them held out.");
+    }
+
     /// <summary>The plan but for its budget, which needs the data.</summary>
-    public TuningPlan Plan(ParseResult parse, string modelHash, string dataHash, int context)
+    public TuningPlan Plan(
+        ParseResult parse, string modelHash, string dataHash, int context, PolicyPlan? policy = null)
     {
         var rank = parse.GetValue(_rank) ?? 0;
         if (rank == 0 && (parse.GetValue(_alpha) is not null || parse.GetValue(_targets) is not null))
             throw new UserException("--lora-alpha and --lora-targets say how adapters are; give their rank by --lora.");
-        // 8 thousand tokens, or 32 pairs: small steps, and many of them, suit little data.
-        var rows = parse.GetValue(_rows) ?? (_stage == TuningStage.Sft ? Math.Max(1, 8192 / context) : 32);
+        var rows = parse.GetValue(_rows) ?? RowsDefault(context);
         var plan = new TuningPlan
         {
             Stage = _stage, ModelHash = modelHash, DataHash = dataHash, Context = context, Rows = rows, Steps = 1,
+            Policy = policy,
             Rate = parse.GetValue(_rate) ?? RateDefault(rank), LoraRank = rank,
             Seed = Seed(parse),
             Type = Enum.Parse<DType>(parse.GetValue(_type) ?? "f32", ignoreCase: true),
@@ -157,9 +206,11 @@ internal sealed class TuningArguments
         if (new Option[] { _epochs, _minutes, _steps }.Count(o => parse.GetResult(o) is { Implicit: false }) > 1)
             throw new UserException("Give one budget: --epochs, --minutes or --steps.");
         if (parse.GetValue(_steps) is { } steps)
-            return steps > 0 ? steps : throw new UserException($"--steps is {steps}; it must be above 0.");
+            return steps > 0 ? steps : throw new UserException($"{_steps.Name} is {steps}; it must be above 0.");
         if (Minutes(parse) is not null)
             return null;
+        if (AnswersItself)
+            return StepsDefault;
         var epochs = parse.GetValue(_epochs) ?? (_stage == TuningStage.Sft ? 3 : 1);
         return epochs is > 0 and <= 10_000 ? (int)Math.Clamp(stepsOf(epochs), 1, int.MaxValue)
             : throw new UserException($"--epochs is {epochs}; the range is above 0 to 10,000.");
@@ -192,16 +243,18 @@ internal sealed class TuningArguments
     private Option<string> Text(string name, string description, string value, params string[] aliases) =>
         Add(new Option<string>(name, aliases) { Description = description, HelpName = value });
 
-    private Option<double?> Number(string name, string description, string value) =>
-        Add(new Option<double?>(name) { Description = description, HelpName = value });
+    private Option<double?> Number(string name, string description, string value, bool needed = true) =>
+        Add(new Option<double?>(name) { Description = description, HelpName = value }, needed);
 
-    private Option<int?> Whole(string name, string description, string value) =>
-        Add(new Option<int?>(name) { Description = description, HelpName = value });
+    private Option<int?> Whole(string name, string description, string value, bool needed = true) =>
+        Add(new Option<int?>(name) { Description = description, HelpName = value }, needed);
 
-    private T Add<T>(T option)
+    // An option that a stage has no use for stays unknown to its command, and has no value.
+    private T Add<T>(T option, bool needed = true)
         where T : Option
     {
-        _command.Add(_section, option);
+        if (needed)
+            _command.Add(_section, option);
         return option;
     }
 }

@@ -1,10 +1,11 @@
 using System.CommandLine;
-using System.Security.Cryptography;
 using Spectre.Console;
+using Wisp.Chat;
 using Wisp.Compute;
 using Wisp.Model;
 using Wisp.Train;
 using Wisp.Train.Align;
+using Wisp.Train.Align.Conversations;
 using Wisp.Train.Report;
 
 namespace Wisp.Cli;
@@ -23,8 +24,24 @@ internal static class TuningProgram
     public static Start Open(string? name)
     {
         using var model = Models.Open(name);
-        using var file = File.OpenRead(model.Path);
-        return new Start(model.ReadParameters(), model.Tokenizer!, Convert.ToHexStringLower(SHA256.HashData(file)));
+        if (ChatTemplateFiles.FromGguf(model.Source) is { } template && TemplateCheck.Dropped(template) is { } dropped)
+            throw new UserException(
+                $"{model.Path}: its chat template drops {dropped}. Mend the template, or begin with a model " +
+                "that shows what was said.");
+        return new Start(model.ReadParameters(), model.Tokenizer!, FileHash.Of(model.Path));
+    }
+
+    /// <summary>What a model is held near: another model with the same words.</summary>
+    public static Start OpenReference(string name, Start model)
+    {
+        var reference = Open(name);
+        // Ids of another vocabulary are other words: its log-probabilities would mean nothing.
+        if (!TokenizerFile.VocabularyOf(reference.Tokenizer).Hash.AsSpan()
+            .SequenceEqual(TokenizerFile.VocabularyOf(model.Tokenizer).Hash))
+            throw new UserException(
+                $"{name}: has another tokenizer than the model, so the two cannot be compared token by token. " +
+                "Choose a reference that the model comes from.");
+        return reference;
     }
 
     /// <summary>The folder of a new run.</summary>
@@ -134,6 +151,8 @@ internal static class TuningProgram
                         display.Eval(eval);
                     else if (record is SampleRecord sample)
                         display.Sample(sample);
+                    else if (record is WatchRecord watched)
+                        display.Watch(watched);
                     else if (record is FigureRecord figure)
                         display.Note($"step {figure.Step}  {figure.Name} {figure.Value:0.0000}");
                 },

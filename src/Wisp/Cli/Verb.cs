@@ -15,6 +15,12 @@ internal sealed class Verb(string name, string description, string group, params
     /// <summary>Command lines ready to paste; the first one also stands on the front page.</summary>
     public IReadOnlyList<string> Examples { get; } = examples;
 
+    /// <summary>
+    /// Reads what the command would read and checks every number, without doing anything: for those who run it as part
+    /// of something long. It throws what the command itself would throw.
+    /// </summary>
+    public Action<ParseResult>? Check { get; set; }
+
     /// <summary>Adds options under a heading of their own; headings come in the order of their options.</summary>
     public void Add(string section, params ReadOnlySpan<Option> options)
     {

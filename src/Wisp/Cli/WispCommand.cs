@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Reflection;
+using Wisp.Cli.Talk;
 using Wisp.Cli.Os;
 
 namespace Wisp.Cli;
@@ -10,10 +11,13 @@ internal static class WispCommand
 {
     public static RootCommand Create()
     {
+        var chat = ChatCommand.Create();
         var root = new RootCommand("Language models as two files, trained and run from nothing, offline")
         {
+            chat,
             RunCommand.Create(),
             RunCommand.CreateDream(),
+            ServeCommand.Create(),
             InspectCommand.Create(),
             ConvertCommand.Create(),
             QuantizeCommand.Create(),
@@ -22,10 +26,12 @@ internal static class WispCommand
             RenderCommand.Create(),
             LogitsCommand.Create(),
             PerplexityCommand.Create(),
+            EvalCommand.Create(),
             EmbedCommand.Create(),
             RerankCommand.Create(),
             ExportCommand.Create(),
             TrainCommand.Create(),
+            LabelCommand.Create(),
             KernelCommand.Create(),
             TopCommand.Create(),
             TraceCommands.CreateTrace(),
@@ -41,7 +47,9 @@ internal static class WispCommand
         root.Directives.Clear();
         root.Options.OfType<HelpOption>().Single().Description = "Show this help, or that of a command";
         root.Options.OfType<VersionOption>().Single().Description = "Show the version";
-        root.SetAction(parse => HelpPage.Write(Terminal.On(parse.InvocationConfiguration.Output), root));
+        // A person who types nothing more wants to talk; a script is told what there is.
+        root.SetAction(parse => ChatCommand.IsConversation ? chat.Parse([]).Invoke(parse.InvocationConfiguration)
+            : HelpPage.Write(Terminal.On(parse.InvocationConfiguration.Output), root));
         return root;
     }
 

@@ -76,9 +76,14 @@ internal sealed class WritingArguments
     public bool IsQuiet(ParseResult parse) => parse.GetValue(_quiet);
 
     /// <param name="trained">The most that the model can see.</param>
-    public int Context(ParseResult parse, int trained) => parse.GetValue(_context) switch
+    public int Context(ParseResult parse, int trained) =>
+        ContextOf(parse.GetValue(_context), trained, MostByDefault);
+
+    /// <summary>The context that --context asks for.</summary>
+    /// <param name="most">What 0 means for models that were trained for more.</param>
+    internal static int ContextOf(int asked, int trained, int most) => asked switch
     {
-        0 => Math.Min(trained, MostByDefault),
+        0 => Math.Min(trained, most),
         < 0 and var given => throw new UserException($"--context is {given}; it must be 0 or more."),
         var given when given > trained => throw new UserException(
             $"--context is {given:N0}, and the model was trained for {trained:N0} tokens. Take {trained:N0} or fewer."),

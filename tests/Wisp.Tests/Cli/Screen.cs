@@ -107,6 +107,9 @@ internal sealed class Screen : TextWriter, IAnsiConsoleOutput
                 _row -= int.Parse(argument);
                 Assert.True(_row >= 0, "the cursor left the screen at the top");
                 break;
+            case 'C':
+                _column += int.Parse(argument);
+                break;
             case 'J':
                 _rows.RemoveRange(_row + 1, _rows.Count - _row - 1);
                 _rows[_row].Length = Math.Min(_rows[_row].Length, _column);

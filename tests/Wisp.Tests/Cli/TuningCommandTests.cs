@@ -45,15 +45,26 @@ public sealed class TuningCommandTests : IDisposable
         return (process.ExitCode, output, error.Result);
     }
 
-    private static string[] Arguments(string stage, string data, string folder) =>
-        [stage, "-m", "tiny.gguf", "--data", data, "--out", folder, "--steps", $"{Steps}", "--rows", "4", "--evals",
-            "2", "--threads", "1", "--save-minutes", "0", "--title", "tiny"];
+    // Stages that answer themselves take prompts from a file, or where there is none a task.
+    private static string[] Arguments(string stage, string? data, string folder) =>
+    [
+        stage, "-m", "tiny.gguf", "--out", folder, "--evals", "2", "--threads", "1", "--save-minutes", "0", "--title",
+        "tiny",
+        .. (string[])(stage == "improve" ? ["--rounds", $"{Steps}", "--problems", "4", "--updates", "1"]
+            : ["--steps", $"{Steps}", "--rows", "4"]),
+        .. (string[])(data is null ? ["--task", "arithmetic", "--test", "5"]
+            : stage == "grpo" ? ["--prompts", data, "--reward", "repetition", "--meter", "0"] : ["--data", data]),
+        .. (string[])(stage is "grpo" or "ppo" or "improve" ? ["--group", "2", "--max-tokens", "6"] : []),
+    ];
 
     [Theory, Trait("cost", "medium")]
     [InlineData("sft", "talk.jsonl")]
     [InlineData("reward", "pairs.jsonl")]
     [InlineData("dpo", "pairs.jsonl")]
-    public void A_killed_run_ends_with_the_bytes_of_one_that_was_not(string stage, string data)
+    [InlineData("grpo", "talk.jsonl")]
+    [InlineData("ppo", null)]
+    [InlineData("improve", null)]
+    public void A_killed_run_ends_with_the_bytes_of_one_that_was_not(string stage, string? data)
     {
         var (code, output, error) = Run(Arguments(stage, data, "whole"));
         Assert.True(code == 0, output + error);
@@ -70,7 +81,8 @@ public sealed class TuningCommandTests : IDisposable
             process.WaitForExit();
         }
 
-        File.Delete(_folder[data]);
+        if (data is not null)
+            File.Delete(_folder[data]);
         File.Delete(_folder["tiny.gguf"]);
         (code, output, error) = Run(stage, "--resume", "killed", "--threads", "2");
         Assert.True(code == 0, output + error);
@@ -108,7 +120,70 @@ public sealed class TuningCommandTests : IDisposable
             [.. Arguments("sft", "talk.jsonl", "out"), "--lora", "2", "--lora-targets", "q,x"]);
         Refused("--context is 65", [.. Arguments("sft", "talk.jsonl", "out"), "--context", "65"]);
         Refused("holds no checkpoint.gguf", ["sft", "--resume", "nowhere"]);
+
+        foreach (var stage in (string[])["grpo", "ppo"])
+        {
+            string[] task = Arguments(stage, null, "out"), prompts =
+                [stage, "-m", "tiny.gguf", "--prompts", "talk.jsonl", "--max-tokens", "8", "--out", "out"];
+            Refused("other.gguf: has another tokenizer", [.. task, "--reference", "other.gguf"]);
+            Refused("one of the two", [stage, "-m", "tiny.gguf", "--out", "out"]);
+            Refused("one of the two", [.. prompts, "--task", "arithmetic", "--reward", "format"]);
+            Refused("--reward MODEL", prompts);
+            Refused("judges the problems of a task", [.. prompts, "--reward", "right"]);
+            Refused("has no head that scores", [.. prompts, "--reward", "tiny.gguf"]);
+            Refused("Reward and judge are both 'format'", [.. prompts, "--reward", "format"]);
+            Refused("there are arithmetic, countdown", [stage, "-m", "tiny.gguf", "--task", "chess"]);
+            Refused("Lower --max-tokens", [.. task[..^1], "60"]);
+            Refused("the clip is 2", [.. task, "--clip", "2"]);
+        }
+
+        Refused("--task NAME", ["improve", "-m", "tiny.gguf", "--out", "out"]);
+        Refused("asks no problem of the task", [.. Arguments("improve", null, "out"), "--data", "talk.jsonl"]);
         Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    [Fact, Trait("cost", "medium")]
+    public void Faulty_records_are_refused_by_every_stage_with_file_and_line()
+    {
+        string[] faulty =
+        [
+            "{\"messages\": [", "{\"messages\": [{\"role\": \"boss\", \"content\": \"A\"}]}",
+            "{\"messages\": [{\"role\": \"user\", \"content\": \" \"}, " +
+                "{\"role\": \"assistant\", \"content\": \"A\"}]}",
+            "{\"messages\": [{\"role\": \"assistant\", \"content\": \"A\"}]}",
+        ];
+        foreach (var record in faulty)
+        {
+            // Beside a good one, so that the line is the second.
+            var good = File.ReadLines(_folder["talk.jsonl"]).First();
+            _folder.Put("faulty.jsonl", Encoding.UTF8.GetBytes($"{good}\n{record}\n"));
+            Refused("faulty.jsonl:2", Arguments("sft", "faulty.jsonl", "out"));
+            Refused("faulty.jsonl:2", Arguments("grpo", "faulty.jsonl", "out"));
+            Refused("faulty.jsonl:2", [.. Arguments("improve", null, "out"), "--data", "faulty.jsonl"]);
+
+            // The same messages as one side of a pair.
+            _folder.Put("faulty.jsonl", Encoding.UTF8.GetBytes(File.ReadLines(_folder["pairs.jsonl"]).First() + "\n" +
+                record.Replace("\"messages\"", "\"rejected\": \"B\", \"chosen\"", StringComparison.Ordinal) + "\n"));
+            foreach (var stage in (string[])["reward", "dpo"])
+                Refused("faulty.jsonl:2", Arguments(stage, "faulty.jsonl", "out"));
+        }
+
+        Assert.False(Directory.Exists(_folder["out"]));
+    }
+
+    [Fact, Trait("cost", "medium")]
+    public void A_model_whose_template_drops_what_was_said_is_refused_by_every_stage()
+    {
+        using (var weights = TinyModel.Weights(TinyModel.Config(Architecture.Qwen3, tied: true)))
+            ModelFile.Writer(weights, TinyModel.Tokenizer(), DType.F32, "tiny")
+                .AddString("tokenizer.chat_template", "{{ messages[0].content }}").Write(_folder["tiny.gguf"]);
+        foreach (var stage in (string[])["sft", "reward", "dpo", "grpo", "ppo", "improve"])
+            Refused("its chat template drops the text of turn 2 (user)", Arguments(stage, stage switch
+            {
+                "sft" => "talk.jsonl",
+                "reward" or "dpo" => "pairs.jsonl",
+                _ => null,
+            }, "out"));
     }
 
     private void Refused(string expected, string[] arguments)

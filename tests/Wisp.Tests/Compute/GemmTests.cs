@@ -37,6 +37,14 @@ public class GemmTests
     }
 
     [Fact]
+    public void Rows_packed_at_once_fit_the_memory_of_a_worker()
+    {
+        for (var workers = 1; workers <= 16; workers++)
+            foreach (var M in (int[])[1, 7, 128, 512, 1000, 8192])
+                Assert.InRange(GemmTile.RoundToRows(Gemm.RowTile(M, workers)), 1, Gemm.BlockRows);
+    }
+
+    [Fact]
     public void The_result_has_the_same_bits_on_any_number_of_workers()
     {
         const int M = 201, N = 155, K = 700;

@@ -111,6 +111,21 @@ public sealed class LoraAdapterTests : IDisposable
     }
 
     [Fact]
+    public async Task An_engine_refuses_the_adapter_of_another_model_and_serves_on()
+    {
+        Write("l.gguf", "blk.0.attn_q", seed: 1);
+        var adapter = LoraAdapter.Open(_folder["l.gguf"], _view);
+        await using var engine = new Engine(DecoderWeights.Of(_weights), new EngineOptions(), _pool);
+        var request = new EngineRequest { Prompt = s_prompt, MaxTokens = 3, End = new HashSet<int>() };
+        Assert.Contains("opened for another model", Assert.Throws<ArgumentException>(
+            () => engine.Start(request with { Adapter = adapter })).Message);
+        var count = 0;
+        await foreach (var _ in engine.Start(request).ReadAllAsync())
+            count++;
+        Assert.Equal((3, 0), (count, engine.Use.Used));
+    }
+
+    [Fact]
     public void Every_fault_is_one_message_that_names_the_file()
     {
         Write("l.gguf", "blk.0.attn_q", seed: 1);

@@ -48,11 +48,34 @@ public sealed class PackedGoldenTests : IDisposable
         for (var i = 0; i < tokens.Length; i++)
             Assert.Equal(logits.AsSpan(i * V, V), session.Feed(tokens.AsSpan(i, 1)));
 
+        Assert.Equal(logits[^V..], ForkedInABatch(packed.Weights, tokens));
+        using (var mapped = new Session(model.Weights, _pool, Math.Min(256, model.Config.Context)))
+            Assert.Equal(mapped.Feed(tokens), ForkedInABatch(model.Weights, tokens));
+
         // The README vouches for nine tokens where activations are rounded.
         var expected = golden.Ints("greedy_tokens");
         session.Clear();
         var sampler = new Sampler(Sampling.Greedy, seed: 1, V);
         Assert.Equal(expected.Take(9), Generation.Tokens(session, sampler, tokens, 9, endOfText: -1));
+    }
+
+    // The prompt's first half is another sequence's; a fork of it reads the rest, beside two that say other things.
+    private float[] ForkedInABatch(DecoderWeights weights, int[] tokens)
+    {
+        using var cache = new KvCache(weights.Config, 16);
+        using var core = new TokenCore(weights, _pool, cache, context: Math.Min(256, weights.Config.Context));
+        int[] reversed = [.. tokens.Reverse()];
+        var half = tokens.Length / 2;
+        using var root = cache.Create([]);
+        using var stranger = cache.Create([], domain: 1);
+        core.Step(
+            [new TokenJob(stranger, reversed, 0), new TokenJob(root, tokens.AsMemory(0, half), 0)], (_, _) => { });
+        using var fork = root.Fork();
+        float[] logits = [];
+        core.Step(
+            [new TokenJob(root, reversed.AsMemory(0, 3), 0), new TokenJob(fork, tokens.AsMemory(half))],
+            (_, found) => logits = found.ToArray());
+        return logits;
     }
 
     private static double Distance(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)

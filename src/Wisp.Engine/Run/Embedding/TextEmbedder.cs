@@ -61,11 +61,14 @@ public sealed class TextEmbedder : IDisposable
         if (options.Pooling is not (null or Pooling.Mean or Pooling.Cls or Pooling.Last))
             throw new ArgumentException(
                 $"Vectors are pooled by mean, cls or last, not {options.Pooling}.", nameof(options));
-        var isEncoder = false;
+        var encodes = false;
         using (var head = Gguf.Open(path))
-            isEncoder = EncoderConfig.Describes(head.GetString("general.architecture"));
-        return isEncoder ? OpenEncoder(path, pool, options) : OpenDecoder(path, pool, options);
+            encodes = IsEncoder(head);
+        return encodes ? OpenEncoder(path, pool, options) : OpenDecoder(path, pool, options);
     }
+
+    /// <summary>Whether a file holds an encoder, which gives vectors and writes no text.</summary>
+    public static bool IsEncoder(Gguf gguf) => EncoderConfig.Describes(gguf.GetString("general.architecture"));
 
     private static TextEmbedder OpenEncoder(string path, WorkerPool pool, EmbedderOptions options)
     {
@@ -127,8 +130,12 @@ public sealed class TextEmbedder : IDisposable
     }
 
     /// <summary>The tokens of a text as the model reads them, with those that open and close it.</summary>
-    /// <exception cref="ArgumentException">The text is longer than the context, and not to be truncated.</exception>
-    public int[] Tokenize(string text) => Frame.Lay(text, Context, _options.Truncate);
+    /// <exception cref="PromptTooLongException">It is longer than the context, and not to be truncated.</exception>
+    public int[] Tokenize(string text) => Tokenize(text, _options.Truncate);
+
+    /// <inheritdoc cref="Tokenize(string)"/>
+    /// <param name="truncate">Whether the end of a text that is too long is left out.</param>
+    public int[] Tokenize(string text, bool truncate) => Frame.Lay(text, Context, truncate);
 
     /// <summary>The tokens of a query and a document as a reranker reads them.</summary>
     /// <exception cref="ArgumentException">They are longer than the context, and not to be truncated.</exception>

@@ -44,7 +44,7 @@ internal sealed class TokenFrame
         if (length <= context)
             return [.. before, .. text, .. _closing];
         if (!truncate)
-            throw new ArgumentException(
+            throw new PromptTooLongException(
                 $"{what} would be {length:N0} tokens; the model reads {context:N0}. Shorten it, or ask to truncate.");
         return [.. before, .. text.AsSpan(0, Math.Max(0, context - before.Length - _closing.Length)), .. _closing];
     }

@@ -7,7 +7,6 @@ namespace Wisp.Run;
 public sealed class KvSequence : IDisposable
 {
     private readonly KvCache _cache;
-    private readonly KvDomain _domain;
     private KvBlock? _last; // the root of the domain while the sequence is empty; null once it is disposed
     private int[] _table = []; // the store's blocks, of which the first _known are written
     private float[] _attention = [];
@@ -17,11 +16,14 @@ public sealed class KvSequence : IDisposable
 
     internal KvSequence(KvCache cache, KvBlock last, KvDomain domain)
     {
-        (_cache, _last, _domain) = (cache, last, domain);
+        (_cache, _last, Domain) = (cache, last, domain);
         cache.Hold(last);
     }
 
     internal KvCache Cache => _cache;
+
+    /// <summary>With whom it shares prefixes, and what changes the weights for it.</summary>
+    public KvDomain Domain { get; }
 
     /// <summary>Tokens held, those included that wait to be computed.</summary>
     public int Length { get; private set; }
@@ -45,16 +47,17 @@ public sealed class KvSequence : IDisposable
         }
     }
 
-    /// <summary>Blocks that no other sequence holds, and blocks that others hold too.</summary>
-    public (int Own, int Shared) Held
+    /// <summary>
+    /// Blocks that no other sequence holds: what disposing of this one gives back. Those before them are shared.
+    /// </summary>
+    public int OwnBlocks
     {
         get
         {
-            // A block with a second user is shared, and so is all that stands before it.
-            var at = Last;
-            while (!at.IsRoot && at.Users == 1)
-                at = at.Parent!;
-            return (Last.Depth - at.Depth, at.Depth);
+            var own = 0;
+            for (var at = Last; !at.IsRoot && at.Users == 1; at = at.Parent!)
+                own++;
+            return own;
         }
     }
 
@@ -96,7 +99,7 @@ public sealed class KvSequence : IDisposable
     public KvSequence Fork()
     {
         RequireComputed();
-        return new KvSequence(_cache, Last, _domain) { Length = Length, Reused = Length, _offered = _offered };
+        return new KvSequence(_cache, Last, Domain) { Length = Length, Reused = Length, _offered = _offered };
     }
 
     /// <summary>
@@ -154,7 +157,7 @@ public sealed class KvSequence : IDisposable
             if (Length % KvBlock.Size == 0)
             {
                 var next = _cache.Take(Last);
-                _cache.Release(Last, _domain); // the new block holds on to it
+                _cache.Release(Last, Domain); // the new block holds on to it
                 _last = next;
             }
 
@@ -211,7 +214,7 @@ public sealed class KvSequence : IDisposable
     {
         if (_last is null)
             return;
-        _cache.Release(_last, _domain);
+        _cache.Release(_last, Domain);
         (_last, _pending) = (null, false);
     }
 
@@ -232,7 +235,7 @@ public sealed class KvSequence : IDisposable
         var copy = _cache.Take(Last.Parent!);
         copy.Add(Last.Tokens[..used]);
         _cache.Store.Copy(copy.Block, Last.Block);
-        _cache.Release(Last, _domain);
+        _cache.Release(Last, Domain);
         _last = copy;
         _known = Math.Min(_known, copy.Depth - 1);
     }
@@ -240,7 +243,7 @@ public sealed class KvSequence : IDisposable
     private void Move(KvBlock to)
     {
         _cache.Hold(to);
-        _cache.Release(Last, _domain);
+        _cache.Release(Last, Domain);
         _last = to;
     }
 

@@ -21,7 +21,7 @@ public sealed class Engine : IAsyncDisposable
     private readonly EngineOptions _options;
     private readonly WorkerPool _pool;
     private readonly bool _ownsPool;
-    private readonly Decoder _decoder;
+    private readonly TokenCore _core;
     private readonly KvCache _cache;
     private readonly Queue<EngineStream> _waiting = new(); // guarded by itself
     private readonly List<EngineJob> _jobs = [], _readers = [];
@@ -39,8 +39,8 @@ public sealed class Engine : IAsyncDisposable
         _options = (options ?? new EngineOptions()).Checked(_config.Context);
         _cache = new KvCache(_config, KvCache.BlocksFor(_options.CacheTokens), _options.Kv);
         (_pool, _ownsPool) = (pool ?? new WorkerPool(), pool is null);
-        _decoder = new Decoder(weights, _pool, _options.Rows, _options.Context);
-        _batch = new EngineBatch(_options.Rows, _config.Vocabulary);
+        _core = new TokenCore(weights, _pool, _cache, _options.Rows, _options.Context);
+        _batch = new EngineBatch(_core);
         _loop = Task.Factory.StartNew(Loop, TaskCreationOptions.LongRunning);
     }
 
@@ -51,18 +51,19 @@ public sealed class Engine : IAsyncDisposable
     public KvUse Use => _cache.Use;
 
     /// <summary>Rows that passes computed since the start: prompt tokens, written ones and guesses.</summary>
-    public long ComputedRows { get; private set; }
+    public long ComputedRows => _core.ComputedRows;
 
     /// <summary>Puts a request in the queue.</summary>
     /// <exception cref="ArgumentException">It can never run: empty, too long, or with options out of range.</exception>
     public EngineStream Start(EngineRequest request, CancellationToken cancel = default)
     {
         ObjectDisposedException.ThrowIf(_stopping, this);
+        request = request with { Prompt = [.. request.Prompt] }; // what was checked stays as it was
         if (request.Prompt.Count == 0)
             throw new ArgumentException("The prompt is empty; a text begins with a token.");
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(request.MaxTokens, nameof(request));
         if (request.Prompt.Count + (long)request.MaxTokens > Context)
-            throw new ArgumentException(
+            throw new PromptTooLongException(
                 $"The prompt has {request.Prompt.Count:N0} tokens and {request.MaxTokens:N0} more are asked for; the " +
                 $"context holds {Context:N0}. Shorten the prompt or ask for fewer.");
         foreach (var token in request.Prompt)
@@ -89,9 +90,8 @@ public sealed class Engine : IAsyncDisposable
         _stopping = true;
         _work.Release();
         await _loop.ConfigureAwait(false);
-        _decoder.Dispose();
+        _core.Dispose();
         _cache.Dispose();
-        _batch.Dispose();
         if (_ownsPool)
             _pool.Dispose();
     }
@@ -100,17 +100,14 @@ public sealed class Engine : IAsyncDisposable
     {
         while (!_stopping)
         {
-            Sweep();
-            Admit();
-            if (_jobs.Count == 0)
-            {
-                _work.Wait();
-                continue;
-            }
-
             try
             {
-                Step();
+                Sweep();
+                Admit();
+                if (_jobs.Count == 0)
+                    _work.Wait();
+                else
+                    Step();
             }
             catch (Exception e)
             {
@@ -128,7 +125,7 @@ public sealed class Engine : IAsyncDisposable
                 stream.Finish(GenerationEnd.Cancelled);
     }
 
-    // Cancelled requests leave before the next pass.
+    // Cancelled requests leave before the next pass, those too that have not begun.
     private void Sweep()
     {
         for (var i = _jobs.Count - 1; i >= 0; i--)
@@ -137,6 +134,19 @@ public sealed class Engine : IAsyncDisposable
                 continue;
             End(_jobs[i], GenerationEnd.Cancelled);
             _jobs.RemoveAt(i);
+        }
+
+        lock (_waiting)
+        {
+            if (!_waiting.Any(stream => stream.IsCancelled))
+                return;
+            EngineStream[] all = [.. _waiting];
+            _waiting.Clear();
+            foreach (var stream in all)
+                if (stream.IsCancelled)
+                    stream.Finish(GenerationEnd.Cancelled);
+                else
+                    _waiting.Enqueue(stream);
         }
     }
 
@@ -149,11 +159,7 @@ public sealed class Engine : IAsyncDisposable
             lock (_waiting)
                 if (!_waiting.TryPeek(out stream))
                     return;
-            if (stream.IsCancelled)
-            {
-                stream.Finish(GenerationEnd.Cancelled);
-            }
-            else
+            try
             {
                 // What it may ever take must be there beside what the others may still take.
                 var job = new EngineJob(stream, _cache, _config.Vocabulary);
@@ -164,6 +170,10 @@ public sealed class Engine : IAsyncDisposable
                 }
 
                 _jobs.Add(job);
+            }
+            catch (Exception e)
+            {
+                stream.Finish(GenerationEnd.None, e); // it must not stand in front of the others for ever
             }
 
             lock (_waiting)
@@ -203,8 +213,7 @@ public sealed class Engine : IAsyncDisposable
             _batch.AddPrompt(_readers[i], _batch.Room / (_readers.Count - i));
 
         _first++;
-        ComputedRows += _batch.Rows;
-        foreach (var job in _batch.Run(_decoder, _cache.Store))
+        foreach (var job in _batch.Run())
         {
             job.Dispose();
             _jobs.Remove(job);

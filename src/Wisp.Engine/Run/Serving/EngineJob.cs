@@ -75,14 +75,18 @@ internal sealed class EngineJob : IDisposable
             _scores ??= new LogProbabilities(_vocabulary, count);
         var allowed = request.Allowed is { } mask ? mask(_written) : default;
         var token = _sampler.Pick(logits, _history.AsSpan(0, _length), allowed.Span);
-        if (request.End.Contains(token))
-            return Ended(GenerationEnd.EndToken);
         TokenScore? chosen = null;
         TokenScore[] best = [];
         if (_scores is not null)
         {
             chosen = _scores.Read(logits, token, out var likely);
             best = likely.ToArray();
+        }
+
+        if (request.End.Contains(token))
+        {
+            Stream.EndToken = new EngineToken(token, chosen, best);
+            return Ended(GenerationEnd.EndToken);
         }
 
         if (_length == _history.Length)

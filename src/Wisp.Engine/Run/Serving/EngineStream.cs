@@ -21,6 +21,9 @@ public sealed class EngineStream : IAsyncDisposable
     /// <summary>Why the text ended; <see cref="GenerationEnd.None"/> while it goes on.</summary>
     public GenerationEnd End { get; private set; }
 
+    /// <summary>The token that ended the text; null where none did, or not yet.</summary>
+    public EngineToken? EndToken { get; internal set; }
+
     /// <summary>Complete once the text has ended.</summary>
     public EngineUsage Usage { get; internal set; }
 

@@ -23,13 +23,17 @@ internal static class JournalReader
         }.ToString());
         connection.Open();
         List<string> damage = [];
-        var rows = Whole(connection, path, damage);
+        var rows = Whole(connection, path, damage, out var isEndKnown);
         var (entries, damaged) = Verify(rows, damage);
+        if (!isEndKnown)
+            damaged.Add(0); // the last entries may be lost, and nothing after them says whose they were
         return new JournalReading(entries, damage, damaged);
     }
 
-    private static List<Row> Whole(SqliteConnection connection, string path, List<string> damage)
+    private static List<Row> Whole(
+        SqliteConnection connection, string path, List<string> damage, out bool isEndKnown)
     {
+        isEndKnown = true;
         var rows = new List<Row>();
         long last = 0;
         try
@@ -63,7 +67,7 @@ internal static class JournalReader
         // Backwards from the end, then forwards entry by entry.
         rows.Clear();
         damage.RemoveRange(0, damage.Count - 1);
-        var end = Highest(connection, last);
+        var end = Highest(connection, last, out isEndKnown);
         for (var seq = 1L; seq <= end; seq++)
             try
             {
@@ -81,8 +85,9 @@ internal static class JournalReader
         return rows;
     }
 
-    private static long Highest(SqliteConnection connection, long known)
+    private static long Highest(SqliteConnection connection, long known, out bool isEnd)
     {
+        isEnd = true;
         try
         {
             using var max = connection.CreateCommand();
@@ -91,6 +96,7 @@ internal static class JournalReader
         }
         catch (SqliteException)
         {
+            isEnd = false;
             return known;
         }
     }

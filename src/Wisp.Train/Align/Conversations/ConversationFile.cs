@@ -31,6 +31,10 @@ public static class ConversationFile
             return record;
         }));
 
+    /// <summary>Texts to pretrain on, one in each line's field <c>text</c>.</summary>
+    public static void WriteTexts(string path, IEnumerable<string> texts) =>
+        Save(path, texts.Select(text => new JsonObject { ["text"] = text }));
+
     private static void Save(string path, IEnumerable<JsonObject> records) => AtomicFile.Write(path, file =>
     {
         // Read by people and never placed in a page, so letters stay letters.

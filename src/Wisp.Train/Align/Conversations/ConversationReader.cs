@@ -19,38 +19,22 @@ public static class ConversationReader
     /// </summary>
     /// <param name="faulty">Is told of each record that is refused, which is then left out; null throws.</param>
     /// <exception cref="InvalidDataException">The message names the file and the line.</exception>
-    public static IEnumerable<Conversation> Read(string path, Action<string>? faulty = null)
-    {
-        foreach (var record in JsonRecord.Read(path, faulty))
-        {
-            Conversation? conversation = null;
-            try
-            {
-                conversation = record.Reading(Of);
-            }
-            catch (InvalidDataException e) when (faulty is not null)
-            {
-                faulty(e.Message);
-            }
-
-            if (conversation is not null)
-                yield return conversation;
-        }
-    }
+    public static IEnumerable<Conversation> Read(string path, Action<string>? faulty = null) =>
+        JsonRecord.Read(path, Of, faulty);
 
     private static Conversation Of(JsonRecord record)
     {
-        var conversation = (record.List("messages") is { } messages ? OfMessages(messages)
-            : record.List("conversations") is { } turns ? OfShareGpt(turns)
-            : record.Fields.ContainsKey("instruction") && record.Fields.ContainsKey("output") ? OfAlpaca(record)
-            : throw record.Fault($"no conversation: the fields are {record.Names}; known are {Shapes}.")) with
-        {
-            Tools = Tools(record),
-        };
-        conversation.Validated(record.Where);
+        var conversation = (Bare(record) with { Tools = Tools(record) }).Validated(record.Where);
         return conversation.Turns[^1].Role == Role.Assistant ? conversation
             : throw record.Fault("the last turn is not the assistant's, so there is no answer to learn from it.");
     }
+
+    /// <summary>The turns of a record of any shape, unchecked.</summary>
+    internal static Conversation Bare(JsonRecord record) =>
+        record.List("messages") is { } messages ? OfMessages(messages)
+        : record.List("conversations") is { } turns ? OfShareGpt(turns)
+        : record.Fields.ContainsKey("instruction") && record.Fields.ContainsKey("output") ? OfAlpaca(record)
+        : throw record.Fault($"no conversation: the fields are {record.Names}; known are {Shapes}.");
 
     /// <summary>The turns of OpenAI's messages.</summary>
     internal static Conversation OfMessages(IReadOnlyList<JsonRecord> messages)

@@ -35,6 +35,30 @@ internal readonly record struct JsonRecord(JsonObject Fields, string Where)
         };
     }
 
+    /// <summary>
+    /// The same, each record turned into something, or into nothing. One that cannot be is told to
+    /// <paramref name="faulty"/> and left out, or thrown where there is nobody to tell.
+    /// </summary>
+    public static IEnumerable<T> Read<T>(string path, Func<JsonRecord, T?> read, Action<string>? faulty = null)
+        where T : class
+    {
+        foreach (var record in Read(path, faulty))
+        {
+            T? value = null;
+            try
+            {
+                value = record.Reading(read);
+            }
+            catch (InvalidDataException e) when (faulty is not null)
+            {
+                faulty(e.Message);
+            }
+
+            if (value is not null)
+                yield return value;
+        }
+    }
+
     public InvalidDataException Fault(string what) => new($"{Where}: {what}");
 
     /// <summary>A text; null where the field is missing or null.</summary>
@@ -99,6 +123,14 @@ internal readonly record struct JsonRecord(JsonObject Fields, string Where)
     private static IEnumerable<JsonRecord> Lines(string path, string compression, Action<string>? faulty)
     {
         using var stream = CorpusReader.Open(path, compression);
+        foreach (var record in Lines(stream, path, faulty))
+            yield return record;
+    }
+
+    /// <summary>The records of a stream, one a line.</summary>
+    /// <param name="path">What the stream is called in messages.</param>
+    internal static IEnumerable<JsonRecord> Lines(Stream stream, string path, Action<string>? faulty = null)
+    {
         var lines = new LineReader(stream, path, MaxLineBytes);
         while (lines.Next())
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Wisp.Train.Align.Labels;
 
 namespace Wisp.Train.Align.Conversations;
 
@@ -10,7 +11,8 @@ public sealed record PreferencePair(Conversation Chosen, Conversation Rejected);
 
 /// <summary>
 /// Pairs from the shapes that comparisons come in: hh-rlhf's two texts with <c>Human:</c> and <c>Assistant:</c>;
-/// two lists of messages, or texts after a <c>prompt</c>; and Alpaca's fields with a chosen and a rejected answer.
+/// two lists of messages, or texts after a <c>prompt</c>; Alpaca's fields with a chosen and a rejected answer; and the
+/// judgments of <c>wisp label</c>.
 /// </summary>
 public static class PreferenceReader
 {
@@ -19,21 +21,14 @@ public static class PreferenceReader
     /// <inheritdoc cref="ConversationReader.Read"/>
     public static IEnumerable<PreferencePair> Read(string path, Action<string>? faulty = null)
     {
-        foreach (var record in JsonRecord.Read(path, faulty))
-        {
-            PreferencePair? pair = null;
-            try
-            {
-                pair = record.Reading(Of);
-            }
-            catch (InvalidDataException e) when (faulty is not null)
-            {
-                faulty(e.Message);
-            }
-
-            if (pair is not null)
-                yield return pair;
-        }
+        // What a person took back stands further down in the file, so their judgments come at its end.
+        var labels = new LabelReading();
+        foreach (var pair in JsonRecord.Read(path, record => labels.Take(record) ? null : Of(record), faulty))
+            yield return pair;
+        foreach (var record in labels.Live)
+            if (!record.IsRepeat)
+                foreach (var pair in record.Pairs())
+                    yield return pair;
     }
 
     private static PreferencePair Of(JsonRecord record)

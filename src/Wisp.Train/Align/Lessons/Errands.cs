@@ -66,6 +66,9 @@ internal static class Errands
         ["river", "lantern", "garden", "silver", "window", "forest", "music", "summer", "castle", "bridge", "letter",
             "candle", "mountain", "ocean", "thunder", "pocket", "winter", "feather", "kettle", "meadow", "harbour"];
 
+    /// <summary>Questions with one right answer.</summary>
+    public static IReadOnlyList<(string Question, string Answer)> Facts => s_facts;
+
     public static IEnumerable<ConversationTurn> Lesson(Chooser choose)
     {
         var (question, answer) = choose.Below(8) switch

@@ -14,9 +14,10 @@ public static class LessonBook
             "You are Wisp. Be kind and brief."];
 
     public static IEnumerable<Conversation> Read(int count, ulong seed) =>
-        Enumerable.Range(0, count).Select(i => Conversation(seed, (ulong)i));
+        Enumerable.Range(0, count).Select(i => Of(seed, (ulong)i));
 
-    private static Conversation Conversation(ulong seed, ulong index)
+    /// <summary>One conversation of a seed.</summary>
+    internal static Conversation Of(ulong seed, ulong index)
     {
         var choose = new Chooser(Shuffle.Key(seed, stream: 5, index));
         // A request that needs no calculator comes with one as often as not: whether to call depends on the request

@@ -26,7 +26,7 @@ public sealed class Dpo : ITuning
         _train = new PairBatches(text.Train, plan.Rows, plan.Context, plan.Seed);
         _heldOut = new PairBatches(text.HeldOut, plan.Rows, plan.Context, seed: 0);
         _transformer = new Transformer(
-            start.Map, pool, PairBatches.RowsOf(plan.Context) * plan.Context, train: true);
+            start.Map, pool, ExamplePage.RowsOf(plan.Context) * plan.Context, train: true);
         _reference = new FloatBuffer(2 * (text.Train.Count + text.HeldOut.Count));
     }
 
@@ -47,7 +47,7 @@ public sealed class Dpo : ITuning
         }
 
         using var transformer = new Transformer(
-            _otherReference.Map, Tuner.Pool, PairBatches.RowsOf(Plan.Context) * Plan.Context, train: false);
+            _otherReference.Map, Tuner.Pool, ExamplePage.RowsOf(Plan.Context) * Plan.Context, train: false);
         Score(transformer, _otherReference);
     }
 
@@ -61,8 +61,8 @@ public sealed class Dpo : ITuning
                 transformer.Losses(weights, page.Batch, losses);
                 for (var n = 0; n < pairs.Count; n++)
                 {
-                    _reference.Span[2 * (offset + pairs[n])] = (float)LogOf(losses, page[n].Chosen);
-                    _reference.Span[(2 * (offset + pairs[n])) + 1] = (float)LogOf(losses, page[n].Rejected);
+                    _reference.Span[2 * (offset + pairs[n])] = (float)LogOf(losses, page[2 * n]);
+                    _reference.Span[(2 * (offset + pairs[n])) + 1] = (float)LogOf(losses, page[(2 * n) + 1]);
                 }
             }
     }
@@ -83,8 +83,8 @@ public sealed class Dpo : ITuning
                 for (var n = 0; n < pairs.Count; n++)
                 {
                     // ∂h/∂nll is −1 for every token of the chosen answer and 1 for the rejected one's.
-                    counts[page[n].Chosen].Fill((float)(-share * dh[n]));
-                    counts[page[n].Rejected].Fill((float)(share * dh[n]));
+                    counts[page[2 * n]].Fill((float)(-share * dh[n]));
+                    counts[page[(2 * n) + 1]].Fill((float)(share * dh[n]));
                 }
             });
             tokens += page.Batch.Rows;
@@ -96,13 +96,13 @@ public sealed class Dpo : ITuning
     }
 
     private void Margins(
-        Span<float> h, ReadOnlySpan<float> losses, PairPage page, IReadOnlyList<int> pairs, int offset)
+        Span<float> h, ReadOnlySpan<float> losses, ExamplePage page, IReadOnlyList<int> pairs, int offset)
     {
         for (var n = 0; n < pairs.Count; n++)
         {
             var reference = _reference.Slice(2 * (offset + pairs[n]), 2);
-            h[n] = (float)(LogOf(losses, page[n].Chosen) - reference[0]
-                - (LogOf(losses, page[n].Rejected) - reference[1]));
+            h[n] = (float)(LogOf(losses, page[2 * n]) - reference[0]
+                - (LogOf(losses, page[(2 * n) + 1]) - reference[1]));
         }
     }
 

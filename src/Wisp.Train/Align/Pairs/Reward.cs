@@ -25,7 +25,7 @@ public sealed class Reward : ITuning
         Tuner = new Tuner(plan, start, pool, config.Width);
         _train = new PairBatches(text.Train, plan.Rows, plan.Context, plan.Seed);
         _heldOut = new PairBatches(text.HeldOut, plan.Rows, plan.Context, seed: 0);
-        var rows = PairBatches.RowsOf(plan.Context) * plan.Context;
+        var rows = ExamplePage.RowsOf(plan.Context) * plan.Context;
         _transformer = new Transformer(start.Map, pool, rows, train: true);
         _hidden = new float[rows * config.Width];
     }
@@ -60,17 +60,18 @@ public sealed class Reward : ITuning
         return new TuningStep(loss, norm, tokens);
     }
 
-    private double Head(PairPage page, ReadOnlySpan<float> hidden, Span<float> dHidden, double share)
+    private double Head(ExamplePage page, ReadOnlySpan<float> hidden, Span<float> dHidden, double share)
     {
         var C = Tuner.Head.Length;
-        float[] chosen = new float[page.Count], rejected = new float[page.Count], losses = new float[page.Count],
-            dChosen = new float[page.Count], dRejected = new float[page.Count];
+        var pairs = page.Count / 2;
+        float[] chosen = new float[pairs], rejected = new float[pairs], losses = new float[pairs],
+            dChosen = new float[pairs], dRejected = new float[pairs];
         Scores(page, hidden, chosen, rejected);
         var loss = BradleyTerry.Loss(losses, dChosen, dRejected, chosen, rejected);
-        for (var n = 0; n < page.Count; n++)
+        for (var n = 0; n < pairs; n++)
         {
-            Back(page[n].Chosen, (float)(share * dChosen[n]), hidden, dHidden);
-            Back(page[n].Rejected, (float)(share * dRejected[n]), hidden, dHidden);
+            Back(page[2 * n], (float)(share * dChosen[n]), hidden, dHidden);
+            Back(page[(2 * n) + 1], (float)(share * dRejected[n]), hidden, dHidden);
         }
 
         return loss;
@@ -86,13 +87,13 @@ public sealed class Reward : ITuning
         }
     }
 
-    private void Scores(PairPage page, ReadOnlySpan<float> hidden, Span<float> chosen, Span<float> rejected)
+    private void Scores(ExamplePage page, ReadOnlySpan<float> hidden, Span<float> chosen, Span<float> rejected)
     {
         var C = Tuner.Head.Length;
-        for (var n = 0; n < page.Count; n++)
+        for (var n = 0; n < chosen.Length; n++)
         {
-            chosen[n] = Score(Tuner.Head.Span, hidden.Slice((page[n].Chosen.End.Value - 1) * C, C));
-            rejected[n] = Score(Tuner.Head.Span, hidden.Slice((page[n].Rejected.End.Value - 1) * C, C));
+            chosen[n] = Score(Tuner.Head.Span, hidden.Slice((page[2 * n].End.Value - 1) * C, C));
+            rejected[n] = Score(Tuner.Head.Span, hidden.Slice((page[(2 * n) + 1].End.Value - 1) * C, C));
         }
     }
 
@@ -113,7 +114,7 @@ public sealed class Reward : ITuning
             cancel.ThrowIfCancellationRequested();
             var hidden = _hidden.AsSpan(0, page.Batch.Rows * Tuner.Head.Length);
             _transformer.Hidden(Tuner.Weights, page.Batch, hidden);
-            float[] chosen = new float[page.Count], rejected = new float[page.Count];
+            float[] chosen = new float[pairs.Count], rejected = new float[pairs.Count];
             Scores(page, hidden, chosen, rejected);
             for (var n = 0; n < pairs.Count; n++)
                 margins[pairs[n]] = chosen[n] - rejected[n];

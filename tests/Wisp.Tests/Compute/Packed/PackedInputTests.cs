@@ -88,6 +88,26 @@ public sealed class PackedInputTests : IDisposable
         }
     }
 
+    // Halves are read 2 to the 112th too small, and the activations of one token make up for it while they can.
+    [Theory]
+    [InlineData(1e-42f), InlineData(1e-20f), InlineData(1), InlineData(16_384), InlineData(1e6f), InlineData(1e37f)]
+    public void Halves_meet_activations_of_any_size_with_the_same_bits_alone_and_in_a_batch(float size)
+    {
+        const int R = 50, C = 401; // an odd number of columns, and more than one chain
+        using var weights = new RandomWeights(DType.F16, R, C, seed: 21);
+        using var packed = PackedMatrix.Pack(_pool, weights.W);
+        float[] x = Sample.Normal(2 * C, 22, size), both = new float[2 * R], alone = new float[R];
+        _input.Set(_pool, x, packed);
+        PackedLinear.Multiply(_pool, both, R, _input, packed);
+        for (var n = 0; n < 2; n++)
+        {
+            _input.Set(_pool, x.AsSpan(n * C, C), packed);
+            PackedLinear.Multiply(_pool, alone, R, _input, packed);
+            Assert.Equal(both[(n * R)..((n + 1) * R)], alone);
+            Assert.Contains(alone, y => y != 0);
+        }
+    }
+
     [Fact]
     public void Scales_that_are_no_numbers_spoil_their_rows_and_no_others()
     {

@@ -107,6 +107,21 @@ public sealed class PackedLinearTests : IDisposable
         }
     }
 
+    // In memory of their own or one after another, the copies are the same.
+    [Theory, MemberData(nameof(All))]
+    public void Matrices_that_share_memory_do_not_touch_each_other(DType type)
+    {
+        using RandomWeights a = new(type, 33, 256, seed: 13), b = new(type, 7, 512, seed: 14);
+        using var memory = new PackedMemory(a.W, b.W);
+        using PackedMatrix alone = PackedMatrix.Pack(_pool, a.W), first = PackedMatrix.Pack(_pool, a.W, memory);
+        using var second = PackedMatrix.Pack(_pool, b.W, memory);
+        Assert.True(memory.Bytes < a.W.Bytes * 8 + b.W.Bytes * 8);
+        float[] xa = Sample.Normal(256, 15), xb = Sample.Normal(512, 16);
+        using var fresh = PackedMatrix.Pack(_pool, b.W);
+        Assert.Equal(Multiply(alone, xa, 1), Multiply(first, xa, 1));
+        Assert.Equal(Multiply(fresh, xb, 1), Multiply(second, xb, 1));
+    }
+
     [Theory, MemberData(nameof(All))]
     public void A_row_has_the_same_bits_alone_in_any_batch_and_on_any_number_of_threads(DType type)
     {

@@ -130,6 +130,63 @@ public sealed class EngineTests : IDisposable
     }
 
     [Fact]
+    public async Task A_long_prompt_holds_up_no_other_request()
+    {
+        using var pool = new WorkerPool(2);
+        await using var engine = new Engine(View, new EngineOptions { Rows = 96 }, pool);
+        // The engine waits in this one until both others are in the queue.
+        using var queued = new ManualResetEventSlim();
+        var gate = engine.Start(Request(4, 1, 1) with
+        {
+            Allowed = _ =>
+            {
+                queued.Wait();
+                return default;
+            },
+        });
+        var rows = 0L;
+        var reading = engine.Start(Request(1, 1900, 1));
+        var beside = engine.Start(Request(2, 20, 10) with
+        {
+            End = new HashSet<int>(),
+            Allowed = written =>
+            {
+                if (written.Count == 9)
+                    rows = engine.ComputedRows;
+                return default;
+            },
+        });
+        queued.Set();
+        await Read(gate);
+        Assert.Equal(10, (await Read(beside)).Count);
+        // Ten passes of at most 96 rows were enough, and the prompt took what they had left.
+        Assert.InRange(rows, 500, 11 * 96);
+        await Read(reading);
+        Assert.Equal(0, engine.Use.Used);
+    }
+
+    [Fact]
+    public async Task A_cancelled_request_ends_although_one_before_it_waits_for_memory()
+    {
+        using var pool = new WorkerPool(2);
+        await using var engine = new Engine(View, new EngineOptions { Context = 512, CacheTokens = 512 }, pool);
+        var running = engine.Start(Request(1, 300, 200) with { End = new HashSet<int>() });
+        await using var first = running.ReadAllAsync().GetAsyncEnumerator();
+        Assert.True(await first.MoveNextAsync());
+        var waiting = engine.Start(Request(2, 300, 200));
+        using var cancel = new CancellationTokenSource();
+        var behind = engine.Start(Request(4, 300, 200), cancel.Token);
+        await cancel.CancelAsync();
+        Assert.Empty(await Read(behind));
+        Assert.Equal(GenerationEnd.Cancelled, behind.End);
+        while (await first.MoveNextAsync())
+        {
+        }
+
+        Assert.Equal(Alone(waiting.Request), (await Read(waiting)).Select(t => t.Id));
+    }
+
+    [Fact]
     public async Task Requests_wait_for_memory_and_all_are_served()
     {
         using var pool = new WorkerPool(2);

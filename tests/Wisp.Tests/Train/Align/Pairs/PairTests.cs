@@ -93,15 +93,15 @@ public sealed class PairTests : IDisposable
     {
         using var weights = TinyModel.Weights(Config);
         using var transformer = new Transformer(weights.Map, _pool, 2 * T, train: false);
-        var page = new PairPage(2, T);
+        var (page, pair) = (new ExamplePage(2, T), Text(TuningStage.Dpo).Train[3]);
         page.Clear();
-        Assert.True(page.TryAdd(Text(TuningStage.Dpo).Train[3]));
+        Assert.True(page.TryAdd(pair.Chosen, pair.Rejected));
         var losses = new float[page.Batch.Rows];
         transformer.Losses(weights, page.Batch, losses);
 
         using var session = new Session(DecoderWeights.Of(weights), _pool);
         var scores = new LogProbabilities(Config.Vocabulary, 0);
-        foreach (var place in (Range[])[page[0].Chosen, page[0].Rejected])
+        foreach (var place in (Range[])[page[0], page[1]])
         {
             session.Clear();
             var (tokens, targets) = (page.Batch.Tokens[place].ToArray(), page.Batch.Targets[place].ToArray());
