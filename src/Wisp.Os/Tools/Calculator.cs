@@ -4,7 +4,7 @@ using Wisp.Kernel;
 
 namespace Wisp.Tools;
 
-/// <summary>The calculator: exact arithmetic, and the first tool of every agent.</summary>
+/// <summary>The calculator as a driver: the first tool of every agent.</summary>
 public sealed class Calculator : Driver
 {
     /// <summary>What a model is told of it, in the words that our own models learned.</summary>
@@ -35,7 +35,8 @@ public sealed class Calculator : Driver
                 || given.ValueKind != JsonValueKind.String)
                 return Result(SysStatus.Malformed,
                     """the calculator takes {"expression": "..."}, a text such as (3 + 4) * 2""");
-            return Result(SysStatus.Ok, $"{Arithmetic.Evaluate(given.GetString()!)}");
+            var sum = Ai.Arithmetic.Calculator.Work(given.GetString()!);
+            return Result(SysStatus.Ok, sum.IsExact ? sum.Text : $"about {sum.Text}");
         }
         catch (Exception e) when (e is FormatException or JsonException or InvalidOperationException)
         {

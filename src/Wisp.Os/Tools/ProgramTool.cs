@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Wisp.Guard;
@@ -26,6 +25,8 @@ public sealed record ProgramRule(string Program, IReadOnlyList<string> Fixed, st
 /// </summary>
 public sealed class ProgramTool(ProgramRule rule, OsChildren children) : Driver
 {
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+
     private const int MaxArguments = 64, MaxOutput = 1 << 20;
 
     public override Effect ClassOf(Verb verb, string path) => verb == Verb.Call ? rule.Class : Effect.Pure;
@@ -49,8 +50,7 @@ public sealed class ProgramTool(ProgramRule rule, OsChildren children) : Driver
             var output = ReadAsync(program.StandardOutput, cancel);
             var error = ReadAsync(program.StandardError, cancel);
             await WriteAsync(program, arguments.Input, cancel).ConfigureAwait(false);
-            await program.WaitForExitAsync(cancel).ConfigureAwait(false);
-            var cpu = (long)program.TotalProcessorTime.TotalMilliseconds;
+            var cpu = await WatchAsync(program, cancel).ConfigureAwait(false);
             var text = await output.ConfigureAwait(false);
             var complaint = await error.ConfigureAwait(false);
             return (program.ExitCode == 0 ? Result(SysStatus.Ok, text + complaint)
@@ -81,6 +81,28 @@ public sealed class ProgramTool(ProgramRule rule, OsChildren children) : Driver
         {
             return null;
         }
+    }
+
+    // The processor time of a program, looked at until it ends: to the length of a pause.
+    private static async Task<long> WatchAsync(System.Diagnostics.Process program, CancellationToken cancel)
+    {
+        var (end, used) = (program.WaitForExitAsync(cancel), TimeSpan.Zero);
+        while (!end.IsCompleted)
+        {
+            try
+            {
+                used = program.TotalProcessorTime;
+            }
+            catch (InvalidOperationException)
+            {
+                break; // it has just ended
+            }
+
+            await Task.WhenAny(end, Task.Delay(s_pause, cancel)).ConfigureAwait(false);
+        }
+
+        await end.ConfigureAwait(false);
+        return (long)used.TotalMilliseconds;
     }
 
     private static async Task WriteAsync(System.Diagnostics.Process program, string input, CancellationToken cancel)
