@@ -106,8 +106,8 @@ public sealed class ChatModelTests
         using (core)
         using (kernel)
         {
-            // 9 tokens read and 100 written at most: 1,090 at the most, and 350 in fact.
-            var limits = new Dictionary<Resource, Limit> { [Resource.MicroMoney] = new(null, 1500) };
+            // Some tokens read and 100 written at most are over 1,000 each time, and 350 in fact.
+            var limits = new Dictionary<Resource, Limit> { [Resource.MicroMoney] = new(null, 1700) };
             var pid = Do(kernel, kernel.SpawnAsync(Request with { TurnTokens = 100, Limits = limits, Stays = true }));
             while (asked == 0 || Do(kernel, kernel.ReportsAsync())[0].Why != "a message")
                 kernel.Tick();
@@ -115,7 +115,7 @@ public sealed class ChatModelTests
             while (asked == 1 || Do(kernel, kernel.ReportsAsync())[0].Why != "a message")
                 kernel.Tick();
             Do(kernel, kernel.SayAsync(pid, "and again"));
-            Assert.Contains("out of budget: process 1 has used 700 of 1500 MicroMoney, and a turn may need",
+            Assert.Contains("out of budget: process 1 has used 700 of 1700 MicroMoney, and a turn may need",
                 Do(kernel, kernel.ExitAsync(pid)).Reason);
             Assert.Equal(2, asked);
         }
