@@ -37,7 +37,7 @@ public sealed class CapabilityTests
     {
         var random = new Random(1);
         var within = 0;
-        for (var i = 0; i < 60_000; i++)
+        for (var i = 0; i < 12_000; i++)
         {
             Capability child = Any(random), parent = Any(random);
             if (random.Next(3) == 0)
@@ -58,7 +58,7 @@ public sealed class CapabilityTests
                                 }
         }
 
-        Assert.True(within > 1000, $"only {within} pairs were ordered");
+        Assert.True(within > 200, $"only {within} pairs were ordered");
     }
 
     [Theory]

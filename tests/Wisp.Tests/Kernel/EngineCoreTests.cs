@@ -59,7 +59,7 @@ public sealed class EngineCoreTests : IDisposable
         Assert.Equal(Greedy(fresh, other, (int[])[.. prompt, 3], 20), Greedy(core, parent, (int[])[3], 20));
     }
 
-    [Fact]
+    [Fact, Trait("cost", "medium")]
     public void Processes_write_what_each_would_write_alone_whatever_runs_beside_them()
     {
         static List<int[]> Run(EngineCore core, IReadOnlyList<string> messages, int slots, SimulatedTime time)
@@ -77,7 +77,7 @@ public sealed class EngineCoreTests : IDisposable
             foreach (var message in messages)
                 _ = kernel.SpawnAsync(new SpawnRequest
                 {
-                    Name = "p", Message = message, Temperature = message.Length % 2, Seed = 5, TurnTokens = 24,
+                    Name = "p", Message = message, Temperature = message.Length % 2, Seed = 5, TurnTokens = 12,
                 });
             while (kernel.Tick())
             {
@@ -86,7 +86,7 @@ public sealed class EngineCoreTests : IDisposable
             return [.. turns.Values];
         }
 
-        List<string> messages = [.. Enumerable.Range(0, 9).Select(i =>
+        List<string> messages = [.. Enumerable.Range(0, 6).Select(i =>
             "the same beginning of all of them " + new string('x', i * 3))];
         using var together = Core(cache: 1024);
         var all = Run(together, messages, 4, new SimulatedTime());

@@ -12,7 +12,7 @@ public sealed class KilledKernelTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact, Trait("cost", "medium")]
-    public void A_kill_at_some_boundaries_changes_nothing() => KillAt(7);
+    public void A_kill_at_some_boundaries_changes_nothing() => KillAt(12);
 
     [Fact, Trait("cost", "slow")]
     public void A_kill_at_any_boundary_changes_nothing() => KillAt(1);

@@ -22,7 +22,7 @@ public sealed class ProgramToolTests
     private static DriverCall Run(string script, string input = "") => new("k", new Pid(7), Verb.Call, "/",
         System.Text.Json.JsonSerializer.Serialize(new { arguments = new[] { script }, input }), Label.Public);
 
-    [Fact]
+    [Fact, Trait("cost", "medium")]
     public async Task A_program_gets_its_arguments_and_an_environment_of_our_making()
     {
         var children = new OsChildren(s_run);
@@ -40,7 +40,7 @@ public sealed class ProgramToolTests
         Assert.Equal(SysStatus.Malformed, (await echo.CallAsync(Run("") with { Body = "[]" }, default)).Status);
     }
 
-    [Fact]
+    [Fact, Trait("cost", "medium")]
     public async Task What_a_program_leaves_running_ends_with_its_call()
     {
         var children = new OsChildren(s_run);
@@ -53,7 +53,7 @@ public sealed class ProgramToolTests
         Assert.All(ids, id => Assert.False(IsAlive(id)));
     }
 
-    [Fact]
+    [Fact, Trait("cost", "medium")]
     public void Killing_a_process_leaves_none_of_its_children_behind_however_deep()
     {
         var children = new OsChildren(s_run);
@@ -74,7 +74,7 @@ public sealed class ProgramToolTests
         Assert.True(other.WaitForExit(10_000));
     }
 
-    [Fact]
+    [Fact, Trait("cost", "medium")]
     public async Task The_kernel_ends_them_when_it_kills_a_group()
     {
         var children = new OsChildren(s_run);
@@ -100,7 +100,7 @@ public sealed class ProgramToolTests
         Assert.Empty(Find(marker));
     }
 
-    [Fact]
+    [Fact, Trait("cost", "medium")]
     public async Task Processor_time_and_memory_are_limited()
     {
         var children = new OsChildren(s_run);
