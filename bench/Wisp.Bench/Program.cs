@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Wisp.Bench;
 using Wisp.Bench.Engine;
+using Wisp.Bench.Os;
 
 var root = new RootCommand("Wisp's benches, and llama.cpp as the peer to compare with");
 root.Add(TrainBench.Create());
@@ -10,6 +11,7 @@ root.Add(KernelBench.Create());
 root.Add(EngineBench.Create());
 root.Add(ServeBench.Create());
 root.Add(RolloutBench.Create());
+root.Add(OsBench.Create());
 root.Add(SideProgram.Create());
 foreach (var command in PeerLogits.Commands())
     root.Add(command);

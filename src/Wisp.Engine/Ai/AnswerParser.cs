@@ -16,7 +16,7 @@ namespace Wisp.Ai;
 /// <param name="functions">The functions there are. Only in Llama's style they matter: its calls have no tag, so JSON
 /// that names none of them is an answer in JSON.</param>
 /// <param name="thinking">Whether the prompt ends inside the thoughts.</param>
-internal sealed class AnswerParser(
+public sealed class AnswerParser(
     ToolStyle style, IReadOnlySet<string> functions, bool thinking, Func<string> newCallId)
 {
     private enum Stage

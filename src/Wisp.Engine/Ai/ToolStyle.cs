@@ -1,7 +1,7 @@
 namespace Wisp.Ai;
 
 /// <summary>How a family of models writes the call of a function.</summary>
-internal enum ToolStyle
+public enum ToolStyle
 {
     /// <summary>Not at all, or in a way that is not known here.</summary>
     None,

@@ -1,14 +1,21 @@
 namespace Wisp.Kernel;
 
 /// <summary>One call as a driver sees it.</summary>
-/// <param name="Key">Names this call and no other, also after a crash: what <see cref="Driver.ProbeAsync"/> is asked
-/// about.</param>
+/// <param name="Key">Names this call and no other, also after a crash: what
+/// <see cref="Driver.ProbeAsync"/> is asked about.</param>
 /// <param name="Pid">For whom; its operating-system children belong to that process.</param>
 /// <param name="Path">Below the place where the driver is mounted, beginning with a slash; without empty, "." or ".."
 /// parts.</param>
 /// <param name="Body">The text to write, the query, or the arguments of a tool as JSON.</param>
 /// <param name="Label">Of everything the caller had read when it wrote the body.</param>
-public sealed record DriverCall(string Key, Pid Pid, Verb Verb, string Path, string Body, Guard.Label Label);
+public sealed record DriverCall(string Key, Pid Pid, Verb Verb, string Path, string Body, Guard.Label Label)
+{
+    /// <summary>Processor time that a tool's processes may take.</summary>
+    public TimeSpan CpuLimit { get; init; } = TimeSpan.MaxValue;
+
+    /// <summary>Memory that a tool's processes may take.</summary>
+    public long MemoryLimit { get; init; } = long.MaxValue;
+}
 
 /// <summary>What became of a call that was under way when the machine died.</summary>
 public enum ProbeAnswer
@@ -46,8 +53,14 @@ public abstract class Driver
     /// </summary>
     public abstract ValueTask<SysResult> CallAsync(DriverCall call, CancellationToken cancel);
 
+    /// <summary>
+    /// The most that a call may cost, in millionths of the unit of money; reserved before it is made.
+    /// </summary>
+    public virtual long MaxPrice(Verb verb, string path, string body) => 0;
+
     /// <summary>Whether a call of class Once with this key has happened, asked after a crash.</summary>
+    /// <param name="call">The same as it was made with.</param>
     public virtual ValueTask<(ProbeAnswer Answer, SysResult? Result)> ProbeAsync(
-        string key, CancellationToken cancel) => ValueTask.FromResult<(ProbeAnswer, SysResult?)>(
-            (ProbeAnswer.Unknown, null));
+        DriverCall call, CancellationToken cancel) =>
+        ValueTask.FromResult<(ProbeAnswer, SysResult?)>((ProbeAnswer.Unknown, null));
 }

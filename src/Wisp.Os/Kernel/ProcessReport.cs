@@ -28,6 +28,16 @@ public sealed record ProcessReport
 
     public required Usage Usage { get; init; }
 
+    /// <summary>The call it made last, or is at.</summary>
+    public string LastCall { get; init; } = "";
+
+    public Scheduling.SchedulingClass Class { get; init; }
+
+    public double Weight { get; init; } = 1;
+
+    /// <summary>Tokens that it and all below it may write; null is without end.</summary>
+    public long? TokensMax { get; init; }
+
     /// <summary>Its capabilities; the index is the handle.</summary>
     public IReadOnlyList<Capability> Handles { get; init; } = [];
 }

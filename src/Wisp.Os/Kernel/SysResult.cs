@@ -43,5 +43,11 @@ public sealed record SysResult(SysStatus Status, string Text, Label Label)
     /// <summary>Where the text can be read again, to be cited.</summary>
     public IReadOnlyList<Extent> Extents { get; init; } = [];
 
+    /// <summary>Processor time of the tool's processes.</summary>
+    public long CpuMilliseconds { get; init; }
+
+    /// <summary>What it cost, in millionths of the unit of money.</summary>
+    public long MicroMoney { get; init; }
+
     public bool IsOk => Status == SysStatus.Ok;
 }

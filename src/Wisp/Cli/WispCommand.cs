@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.Reflection;
 using Wisp.Cli.Talk;
+using Wisp.Cli.Os;
 
 namespace Wisp.Cli;
 
@@ -31,9 +32,16 @@ internal static class WispCommand
             ExportCommand.Create(),
             TrainCommand.Create(),
             LabelCommand.Create(),
+            KernelCommand.Create(),
+            TopCommand.Create(),
+            TraceCommands.CreateTrace(),
+            FileCommands.CreateCat(),
+            TraceCommands.CreateReplay(),
             DoctorCommand.Create(),
             BenchCommand.Create(),
         };
+        foreach (var command in ProcessCommands.Create())
+            root.Add(command);
         root.Add(SimdLevel.Option()); // taken before anything is parsed; here for the help and for misplaced ones
         // A prompt may begin with '[' and must not be taken for a directive of the parser.
         root.Directives.Clear();
