@@ -3,6 +3,7 @@ using Wisp.Kernel.Budgets;
 using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Scheduling;
+using Wisp.Memory;
 using Wisp.Run;
 
 namespace Wisp.Kernel;
@@ -80,7 +81,17 @@ public sealed partial class WispKernel
     {
         if (process.Turn is not null)
             return true;
-        var prompt = process.Space.Prompt();
+        IReadOnlyList<PromptPart> prompt;
+        try
+        {
+            prompt = process.Space.Prompt();
+        }
+        catch (WindowException e)
+        {
+            End(process, 1, e.Message);
+            return false;
+        }
+
         int[] wanted = [.. prompt.SelectMany(part => part.Tokens.ToArray()), .. Core.Codec.Opening];
         if (wanted.Length + 1 > Core.Context)
         {
@@ -240,7 +251,7 @@ public sealed partial class WispKernel
         static (int, int) Rank(Process process) => ((int)process.Runnable.Class, process.Sequence!.OwnBlocks);
     }
 
-    // Nobody in the step had memory. Whoever holds most of the lowest class begins its turn again, so that the others go
+    // Nobody in the step had memory. Whoever holds most of the lowest class begins its turn again, so that others go
     // on; one that has all there is and needs more ends.
     private bool Unstick()
     {
