@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Threading.Channels;
 using Spectre.Console;
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 using Wisp.Train.Report;

@@ -3,7 +3,7 @@ using Wisp.Compute;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>Makes comparisons of prompts: candidates by one model, or by two that take turns.</summary>
 /// <param name="models">Each makes an equal share of the candidates.</param>

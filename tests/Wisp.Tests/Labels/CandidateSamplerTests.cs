@@ -1,11 +1,11 @@
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Run;
 using Wisp.Tests.Train.Align.Labels;
 using Wisp.Tests.Train.Data;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 public sealed class CandidateSamplerTests : IDisposable
 {

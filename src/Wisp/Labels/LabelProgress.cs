@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>How far a labeller has come, and how far they agree with themself and with others of the file.</summary>
 /// <param name="keys">Keys of what is to be judged.</param>

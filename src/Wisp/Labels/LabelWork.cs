@@ -2,7 +2,7 @@ using Wisp.Cli;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>What there is to compare, for a labeller who has done some of it before.</summary>
 internal sealed class LabelWork

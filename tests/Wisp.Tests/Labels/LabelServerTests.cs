@@ -3,11 +3,11 @@ using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Tests.Train.Align.Labels;
 using Wisp.Tests.Train.Data;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 public sealed class LabelServerTests : IDisposable
 {

@@ -9,7 +9,7 @@ using Wisp.Tests.Train.Data;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 public sealed class LabelCommandTests : IDisposable
 {
