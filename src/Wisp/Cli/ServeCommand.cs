@@ -38,6 +38,10 @@ internal static class ServeCommand
         {
             error.WriteLine("wisp: finishing the answers that are being written; Ctrl-C again ends them");
         }
+        catch (Exception e) when (server.Ready.IsFaulted)
+        {
+            throw new UserException(e.Message, e);
+        }
 
         await server.Stop(CancellationToken.None);
         return 0;
