@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Wisp.Serve;
 
 namespace Wisp.Cli;
@@ -54,7 +55,7 @@ internal static class ServeCommand
         {
             return await WispServer.Start(options, listen, cancel);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             throw new UserException($"{listen.Address}:{listen.Port} cannot be listened on: another program has it, " +
                 "or this machine has no such address. Choose another with --port or --host.", e);
