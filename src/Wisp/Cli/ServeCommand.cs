@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Net.Sockets;
 using Wisp.Serve;
 
@@ -33,6 +35,8 @@ internal static class ServeCommand
         {
             await server.Ready.WaitAsync(cancel);
             error.WriteLine(Welcome(server, listen.ApiKeys.Count > 0));
+            if (arguments.Opens(parse))
+                Browse(server.Address, error);
             await Task.Delay(Timeout.Infinite, cancel);
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -59,6 +63,18 @@ internal static class ServeCommand
         {
             throw new UserException($"{listen.Address}:{listen.Port} cannot be listened on: another program has it, " +
                 "or this machine has no such address. Choose another with --port or --host.", e);
+        }
+    }
+
+    private static void Browse(Uri page, TextWriter error)
+    {
+        try
+        {
+            using var browser = Process.Start(new ProcessStartInfo(page.ToString()) { UseShellExecute = true });
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException)
+        {
+            error.WriteLine($"wisp: no browser could be opened ({e.Message}); open {page} yourself");
         }
     }
 
