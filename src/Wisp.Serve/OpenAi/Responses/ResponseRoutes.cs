@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.AI;
 using Wisp.Serve.Http;
 using Wisp.Serve.Loading;
-using Wisp.Serve.Watching;
 
 namespace Wisp.Serve.OpenAi.Responses;
 
