@@ -37,6 +37,7 @@ internal static class LabelCommand
     {
         var console = Terminal.On(parse.InvocationConfiguration.Output);
         var desk = arguments.Desk(parse);
+        _ = arguments.Port(parse); // a fault of the command line is told before a model is loaded
         using var log = LabelLog.Open(arguments.File(parse));
         if (log.TornBytes > 0)
             Terminal.Say(console, $"{log.Path}: the last {log.TornBytes} bytes were half a record, left by a program " +
