@@ -110,6 +110,8 @@ internal static class LabelCommand
         var prompts = new List<Conversation>();
         foreach (var path in arguments.Prompts(parse))
             prompts.AddRange(PromptReader.Read(path));
+        if (prompts.Count == 0)
+            throw new UserException("There are no prompts: the file is empty.");
         var (count, names) = arguments.Models(parse);
         var sampling = arguments.Sampling(parse);
         ProgressLine? line = null; // only where there is something to wait for
