@@ -200,6 +200,10 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
     {
         await Open();
         await Page.Keyboard.PressAsync("Escape");
+        await Page.Keyboard.PressAsync("?");
+        await Assertions.Expect(Page.Locator("#keys div", new() { HasText = "Send" }).Locator("kbd"))
+            .ToHaveTextAsync("Enter");
+        await Page.Keyboard.PressAsync("Escape");
         await Page.Keyboard.PressAsync(",");
         var most = Page.Locator("#settings label", new() { HasText = "Most tokens" }).Locator("input");
         await most.FillAsync("3");
