@@ -104,7 +104,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await Page.Keyboard.PressAsync("e");
         await Page.Locator(".editor textarea").FillAsync("What is 2 + 3?");
         await Page.Keyboard.PressAsync("Enter");
-        await Assertions.Expect(Answers.Last).ToContainTextAsync("5");
+        await Assertions.Expect(Answers.Last.Locator(".markdown")).ToContainTextAsync("5");
         await Assertions.Expect(Page.Locator(".message.user .branches")).ToHaveTextAsync("2/2");
         await Page.RunAndWaitForResponseAsync(
             () => Page.Locator(".message.user .branches button").First.ClickAsync(),
