@@ -3,6 +3,7 @@ using Wisp.Kernel.Budgets;
 using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Scheduling;
+using Wisp.Memory;
 using Wisp.Run;
 
 namespace Wisp.Kernel;
@@ -80,7 +81,17 @@ public sealed partial class WispKernel
     {
         if (process.Turn is not null)
             return true;
-        var prompt = process.Space.Prompt();
+        IReadOnlyList<PromptPart> prompt;
+        try
+        {
+            prompt = process.Space.Prompt();
+        }
+        catch (WindowException e)
+        {
+            End(process, 1, e.Message);
+            return false;
+        }
+
         int[] wanted = [.. prompt.SelectMany(part => part.Tokens.ToArray()), .. Core.Codec.Opening];
         if (wanted.Length + 1 > Core.Context)
         {

@@ -169,6 +169,11 @@ public sealed partial class WispKernel : IDisposable
     public Task<IReadOnlyList<ProcessReport>> ReportsAsync() => QueryAsync<IReadOnlyList<ProcessReport>>(
         () => [.. _processes.Values.Select(process => process.Report())]);
 
+    /// <summary>Looks at every process and its memory, all at one moment.</summary>
+    public Task<IReadOnlyList<T>> EachAsync<T>(Func<ProcessReport, AddressSpace, T> look) =>
+        QueryAsync<IReadOnlyList<T>>(
+            () => [.. _processes.Values.Select(process => look(process.Report(), process.Space))]);
+
     /// <summary>What a person is asked and has not answered.</summary>
     public Task<IReadOnlyList<AskReport>> AsksAsync() => QueryAsync<IReadOnlyList<AskReport>>(
         () => [.. _asks.Values.Select(ask => new AskReport(ask.Number, ask.Pid, ask.Kind, ask.Text))]);

@@ -40,7 +40,7 @@ internal static class WispCommand
             DoctorCommand.Create(),
             BenchCommand.Create(),
         };
-        foreach (var command in ProcessCommands.Create())
+        foreach (var command in ProcessCommands.Create().Concat(MountCommands.Create()))
             root.Add(command);
         root.Add(SimdLevel.Option()); // taken before anything is parsed; here for the help and for misplaced ones
         // A prompt may begin with '[' and must not be taken for a directive of the parser.

@@ -6,8 +6,8 @@ using Wisp.Kernel.Events;
 using Wisp.Kernel.Remote;
 using Wisp.Kernel.Scheduling;
 using Wisp.Memory;
+using Wisp.Mounts;
 using Wisp.Run;
-using Wisp.Tools;
 
 namespace Wisp.Cli.Os;
 
@@ -59,17 +59,20 @@ internal static class KernelCommand
                 throw new UserException($"--cache is {tokens}; it must hold at least one context, {context} tokens.");
             using var core = new EngineCore(packed?.Weights ?? file.Weights, file.Tokenizer!, pool,
                 new EngineCoreOptions(context, tokens, Rows) { Kv = loading.Kv(parse) });
+            using var tree = OpenTree(parse.InvocationConfiguration.Error);
             await using var hosted = HostedKernel.Start(new HostedKernelParts(
-                core, UserTree.Create(), parse.GetValue(journal) ?? DefaultJournal(),
+                core, tree.Tree, parse.GetValue(journal) ?? DefaultJournal(),
                 KernelSocket.Path(Environment.GetEnvironmentVariable), file.Path)
             {
-                NewSpace = () => new Transcript(core.Codec),
+                NewSpace = () => Space(core),
                 Options = new KernelOptions
                 {
                     Scheduling = SchedulingOptions.Default with { Policy = parse.GetRequiredValue(policy) },
                     Slots = parse.GetRequiredValue(slots),
                 },
             });
+            tree.Processes = () => hosted.Kernel.EachAsync((report, space) =>
+                new ProcessSnapshot(report, (space as PagedMemory)?.Pages));
             var error = parse.InvocationConfiguration.Error;
             foreach (var line in hosted.Damage)
                 error.WriteLine($"wisp: {line}");
@@ -79,6 +82,30 @@ internal static class KernelCommand
             return 0;
         });
         return command;
+    }
+
+    // A third of the window is for the answer. A window in which pages could not be moved about is used as it is.
+    private static AddressSpace Space(EngineCore core)
+    {
+        var reserve = core.Context / 3;
+        return core.Context - reserve < MemoryLimits.SmallestRoom ? new Transcript(core.Codec)
+            : new PagedMemory(core.Codec, new MemoryLimits(core.Context, reserve));
+    }
+
+    private static UserTree OpenTree(TextWriter error)
+    {
+        try
+        {
+            var tree = UserTree.Open(
+                Places.UserFolder(Environment.GetEnvironmentVariable), TimeProvider.System, out var problems);
+            foreach (var line in problems)
+                error.WriteLine($"wisp: {line}");
+            return tree;
+        }
+        catch (Exception e) when (e is MountException or IOException or UnauthorizedAccessException)
+        {
+            throw new UserException(e.Message, e);
+        }
     }
 
     /// <summary>The user's journal.</summary>

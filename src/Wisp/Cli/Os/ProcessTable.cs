@@ -81,7 +81,7 @@ internal static class ProcessTable
     private static Paint Line(ProcessReport p)
     {
         var u = p.Usage;
-        var style = p.State is ProcessState.Running ? s_running
+        Style? style = p.State is ProcessState.Running ? s_running
             : p.Why.StartsWith("answer", StringComparison.Ordinal) ? s_asking : null;
         return new Paint().Add($"{p.Pid.Number,4}").To(Parent).Add($"{p.Parent.Number}").To(Group).Add(
             $"{p.Group.Number}")

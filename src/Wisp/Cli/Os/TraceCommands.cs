@@ -103,9 +103,8 @@ internal static class EventLine
         Forked f => $"fork({f.Parent}): {Clip(f.Message)}",
         Execed x => $"exec({x.Name})",
         Said s => $"said: {Clip(s.Text)}",
-        Turned t => $"turn: {t.Tokens.Length} tokens after {t.Reused} kept and {t.Computed} read{(t.Cut ? ",
-            cut" : "")}: " +
-            Clip(t.Text),
+        Turned t => $"turn: {t.Tokens.Length} tokens after {t.Reused} kept and {t.Computed} read" +
+            $"{(t.Cut ? ", cut" : "")}: {Clip(t.Text)}",
         Faulted f => $"fault: {Clip(f.Text)}",
         Intended i => $"{i.Name}({i.Path}{(i.Body.Length > 0 ? $", {Clip(i.Body)}" : "")}) " +
             $"{i.Class.ToString().ToLowerInvariant()}, call {i.Call} ...",

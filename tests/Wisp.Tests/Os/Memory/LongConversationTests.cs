@@ -1,0 +1,103 @@
+using Wisp.Guard;
+using Wisp.Memory;
+
+namespace Wisp.Tests.Os.Memory;
+
+/// <summary>
+/// Conversations ten times longer than the window, with a model that reads nothing but its prompt: it answers from a
+/// fact that stands there, else it names the line most like the question, or opens the summaries one after the other.
+/// </summary>
+public class LongConversationTests
+{
+    private static readonly Label s_user = Label.From(Source.User);
+
+    // Returns the answer, or a text with the names of pages that it wants to see.
+    private static string Answer(string prompt, string thing, HashSet<PageId> seen)
+    {
+        var fact = prompt.IndexOf($"code of {thing} is ", StringComparison.Ordinal);
+        if (fact >= 0)
+            return prompt[(fact + $"code of {thing} is ".Length)..].Split('.')[0];
+        // Lines that name pages, those that show the thing before the summaries, the newest first.
+        var lines = prompt.Split('\n').Where(line => line.Contains("⟦page:", StringComparison.Ordinal)).ToList();
+        var wanted = lines.Where(line => line.Contains(thing, StringComparison.Ordinal))
+            .Concat(lines.Where(line => line.Contains("summary of", StringComparison.Ordinal)))
+            .SelectMany(StubText.Named).FirstOrDefault(id => !seen.Contains(id));
+        if (wanted.Number == 0)
+            return "I do not know.";
+        seen.Add(wanted);
+        return $"I have to look at ⟦page:{wanted}";
+    }
+
+    [Theory]
+    [InlineData(true, 1), InlineData(true, 2), InlineData(false, 3), InlineData(false, 4)]
+    public void Facts_of_a_conversation_ten_windows_long_are_answered_and_no_fault_is_missed(bool byRule, int seed)
+    {
+        var random = new Random(seed);
+        var memory = new PagedMemory(WordCodec.Codec,
+            new MemoryLimits(700, 100) { Prefetch = byRule ? 0.2 : 0 });
+        memory.Say(PromptRole.System, "You answer questions about codes.", Label.From(Source.Kernel));
+        var facts = new Dictionary<string, (string Code, PageId Page)>();
+        long said = 0;
+        var (asked, right) = (0, 0);
+        for (var turn = 0; said < 10 * memory.Limits.Window; turn++)
+        {
+            var thing = $"gate{turn}";
+            var code = $"{random.Next(1000, 9999)}";
+            var filler = string.Join(' ', Enumerable.Range(0, 40).Select(_ => $"w{random.Next(300)}"));
+            var text = turn % 2 == 0 ? $"About {thing}: {filler} The code of {thing} is {code}." : filler;
+            var id = memory.Add(PromptRole.User, text, s_user)[0];
+            if (turn % 2 == 0)
+                facts[thing] = (code, id);
+            said += memory.Find(id)!.Tokens;
+            memory.Prompt();
+            memory.Exchange(WordCodec.Codec.Answer("Noted.", [5]), []);
+        }
+
+        foreach (var (thing, (code, page)) in facts)
+        {
+            memory.Say(PromptRole.User, $"What is the code of {thing} ?", s_user);
+            var answer = "";
+            var seen = new HashSet<PageId>();
+            for (var look = 0; look < 300; look++)
+            {
+                answer = Answer(WordCodec.Text(memory.Prompt()), thing, seen);
+                memory.Exchange(WordCodec.Codec.Answer(answer, [6]), []);
+                if (!answer.Contains("⟦page:", StringComparison.Ordinal))
+                    break;
+                memory.Fault(answer);
+            }
+
+            asked++;
+            right += answer == code ? 1 : 0;
+            if (answer != code)
+                Assert.Fail($"{thing}: '{answer}' after {seen.Count} looks, page {page}: {memory.ResidencyOf(page)}");
+            memory.Needed(page);
+        }
+
+        Assert.True(asked > 40);
+        Assert.Equal(asked, right);
+        Assert.Equal(0, memory.Counters.MissedFaults);
+        if (byRule)
+            Assert.True(memory.Counters.Prefetched > asked / 2);
+        else
+            Assert.True(memory.Counters.Faults > asked / 2);
+        Assert.True(memory.Counters.StableTokens > memory.Counters.PromptTokens / 2);
+    }
+
+    [Fact]
+    public void A_fault_that_did_not_happen_is_counted_as_missed()
+    {
+        var memory = new PagedMemory(WordCodec.Codec, new MemoryLimits(700, 100));
+        var id = memory.Add(PromptRole.User, "The code is 1234.", s_user)[0];
+        var random = new Random(1);
+        while (memory.ResidencyOf(id) == Residency.Resident)
+        {
+            var words = Enumerable.Range(0, 50).Select(_ => $"w{random.Next(99)}");
+            memory.Say(PromptRole.User, string.Join(' ', words), s_user);
+            memory.Prompt();
+        }
+
+        Assert.False(memory.Needed(id));
+        Assert.Equal(1, memory.Counters.MissedFaults);
+    }
+}
