@@ -65,6 +65,7 @@ internal static unsafe class GemmTile
     }
 
     // Source k lies along memory: a transposition, in 8 x 8 blocks where AVX can do it in registers.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackAcross(float* dst, float* src, nint rowStride, int rows, int K, int width)
     {
         var done = 0; // rows handled by blocks
@@ -121,6 +122,7 @@ internal static unsafe class GemmTile
     /// <summary>
     /// C(m, n) = or += packed A · packed B, over K; bPanelStride is the distance of two panels of B in floats.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(
         float* c, nint ldc, float* packedA, nint aPanelStride, float* packedB, nint bPanelStride, int m, int n, int K,
         bool add)
@@ -157,6 +159,7 @@ internal static unsafe class GemmTile
             Tile6x16(c, ldc, a, b, K, add);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile8x48(float* c, nint ldc, float* a, float* b, int K, bool add)
     {
         Vector512<float> c00 = default, c01 = default, c02 = default, c10 = default, c11 = default, c12 = default,
@@ -225,6 +228,7 @@ internal static unsafe class GemmTile
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile6x16(float* c, nint ldc, float* a, float* b, int K, bool add)
     {
         Vector256<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default,

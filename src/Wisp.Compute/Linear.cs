@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -72,6 +73,7 @@ public static unsafe class Linear
     }
 
     // Up to four rows of W against all of x.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Group(in Job job, int row, int rows, float* scratch)
     {
         var y = stackalloc float[InputsAtOnce * RowsAtOnce];
@@ -128,6 +130,7 @@ public static unsafe class Linear
     }
 
     // 4 x 4: every sum is one chain over the columns in steps of a vector, as in Edge.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile(float* y, float* w, nint wStride, float* x, nint xStride, int columns)
     {
         float* w0 = w, w1 = w + wStride, w2 = w1 + wStride, w3 = w2 + wStride;
@@ -177,6 +180,7 @@ public static unsafe class Linear
         (y[0], y[1], y[2], y[3]) = (a, b, c, d);
 
     // Fewer than four rows or inputs; four rows by one input is what decoding a token does.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Edge(
         float* y, float* w, nint wStride, int rows, float* x, nint xStride, int inputs, int columns)
     {
@@ -206,6 +210,7 @@ public static unsafe class Linear
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Chain(float* w, float* x, int columns)
     {
         var s = Vector512<float>.Zero;

@@ -71,7 +71,7 @@ internal static class OsBench
     private static List<double> CallTimes(Effect kind, Journal? journal, int turns)
     {
         var call = string.Concat(Enumerable.Range(0, CallsPerTurn).Select(i =>
-            $$"""<tool_call>{"name": "probe", "arguments": {"n": {{i}}}}</tool_call>"""));
+            $$$"""<tool_call>{"name": "probe", "arguments": {"n": {{{i}}}}}</tool_call>"""));
         var done = 0;
         using var core = new ScriptedCore((_, _) => done++ < turns ? call : "done", blocks: 60_000, context: 1 << 20);
         var times = new List<double>();

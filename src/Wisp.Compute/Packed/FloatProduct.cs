@@ -141,6 +141,7 @@ internal static unsafe class FloatProduct<TFormat> where TFormat : IFloatFormat
     // Columns of a word.
     private static int InWord => sizeof(float) / TFormat.Bytes;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(void* argument, int panel, int worker)
     {
         ref var job = ref *(PackJob*)argument;

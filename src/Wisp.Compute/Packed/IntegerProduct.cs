@@ -48,6 +48,7 @@ internal enum TileKind
 internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedFormat
 {
     /// <summary>Packs 32 rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(void* argument, int panel, int worker)
     {
         ref readonly var job = ref *(PackJob*)argument;

@@ -14,6 +14,7 @@ internal static unsafe class AffineScales
 
     public const int Bytes = HighAt + 4 * Panel.Rows;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte** blocks)
     {
         RowScales.Pack(to, blocks, 0);
@@ -107,6 +108,7 @@ internal readonly unsafe struct PackedQ4_K : IPackedFormat
 
     public static int ZeroShift => 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block)
     {
         for (var i = 0; i < 4; i++)
@@ -117,6 +119,7 @@ internal readonly unsafe struct PackedQ4_K : IPackedFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         AffineScales.Pack(to, blocks);
@@ -154,6 +157,7 @@ internal readonly unsafe struct PackedQ5_K : IPackedFormat
 
     public static int ZeroShift => 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block)
     {
         var fifths = Vector256.Load(block + 16);
@@ -166,6 +170,7 @@ internal readonly unsafe struct PackedQ5_K : IPackedFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         AffineScales.Pack(to, blocks);

@@ -19,6 +19,7 @@ internal readonly unsafe struct PackedQ5_0 : IPackedFormat
 
     public static int ZeroShift => 4;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) => FiveBitCodes(codes, block + 2);
 
     /// <summary>32 codes of a word of fifth bits and 16 bytes of nibbles.</summary>
@@ -29,12 +30,14 @@ internal readonly unsafe struct PackedQ5_0 : IPackedFormat
         Lanes.StoreBytes(codes + 16, high);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         PackPlanes(to, codes);
         RowScales.Pack(to + Planes5, blocks, 0);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackPlanes(byte* to, byte* codes)
     {
         Planes.PackNibbles(to, codes);
@@ -64,8 +67,10 @@ internal readonly unsafe struct PackedQ5_1 : IPackedFormat
 
     public static int ZeroShift => 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) => PackedQ5_0.FiveBitCodes(codes, block + 4);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         PackedQ5_0.PackPlanes(to, codes);

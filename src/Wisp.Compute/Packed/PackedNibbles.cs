@@ -18,9 +18,11 @@ internal readonly unsafe struct PackedQ4_0 : IPackedFormat
 
     public static int ZeroShift => 3;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) => NibbleCodes(codes, block + 2);
 
     /// <summary>32 codes of 16 bytes, the lower halves first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void NibbleCodes(byte* codes, byte* nibbles)
     {
         var x = Vector128.Load(nibbles);
@@ -28,6 +30,7 @@ internal readonly unsafe struct PackedQ4_0 : IPackedFormat
         Lanes.High(x).Store(codes + 16);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         Planes.PackNibbles(to, codes);
@@ -63,8 +66,10 @@ internal readonly unsafe struct PackedQ4_1 : IPackedFormat
 
     public static int ZeroShift => 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) => PackedQ4_0.NibbleCodes(codes, block + 4);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         Planes.PackNibbles(to, codes);
@@ -107,8 +112,10 @@ internal readonly unsafe struct PackedIQ4_NL : IPackedFormat
     /// <summary>The code values offset by 128.</summary>
     public static Vector128<byte> Table => IQ4_NL.Codes.AsByte() ^ Vector128.Create((byte)128);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) => PackedQ4_0.Codes(codes, block);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks) => PackedQ4_0.Pack(to, codes, blocks);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -23,6 +23,7 @@ internal readonly unsafe struct PackedQ2_K : IPackedFormat
 
     public static int ZeroShift => 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block)
     {
         for (var half = 0; half < 2; half++)
@@ -33,6 +34,7 @@ internal readonly unsafe struct PackedQ2_K : IPackedFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         RowScales.Pack(to, blocks, 80);

@@ -18,9 +18,11 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
 
     public static int ZeroShift => 7;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) =>
         (Vector256.Load(block + 2) ^ Vector256.Create((byte)128)).Store(codes);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         Buffer.MemoryCopy(codes, to, Panel.BlockBytes, Panel.BlockBytes);

@@ -25,6 +25,7 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
 
     public static int ZeroShift => 5;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block)
     {
         Vector256<byte> nibble = Vector256.Create((byte)15), two = Vector256.Create((byte)0x30);
@@ -39,6 +40,7 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         RowScales.Pack(to, blocks, 208);
@@ -91,6 +93,7 @@ internal readonly unsafe struct PackedQ3_K : IPackedFormat
 
     public static int ZeroShift => 2;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block)
     {
         var thirds = Vector256.Load(block);
@@ -103,6 +106,7 @@ internal readonly unsafe struct PackedQ3_K : IPackedFormat
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         RowScales.Pack(to, blocks, 108);
@@ -149,12 +153,14 @@ internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
 
     public static int ZeroShift => 7;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block)
     {
         for (var j = 0; j < 8; j++)
             PackedQ4_0.NibbleCodes(codes + 32 * j, block + 8 + 16 * j);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
     {
         RowScales.Pack(to, blocks, 0);

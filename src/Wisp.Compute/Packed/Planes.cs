@@ -13,6 +13,7 @@ internal static unsafe class Planes
     public const int Nibbles = 8 * 64, Pairs = 4 * 64, Bits = 2 * 64;
 
     /// <summary>Vector v of the plane holds the lower four bits of vectors v and v + 8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackNibbles(byte* to, byte* codes)
     {
         for (var i = 0; i < Nibbles; i += 64)
@@ -23,6 +24,7 @@ internal static unsafe class Planes
     /// <summary>
     /// Vector v of the plane holds two bits, from bit <paramref name="at"/> on, of v, v + 4, v + 8 and v + 12.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackPairs(byte* to, byte* codes, int at)
     {
         for (var i = 0; i < Pairs; i += 64)
@@ -35,6 +37,7 @@ internal static unsafe class Planes
     }
 
     /// <summary>Vector v of the plane holds one bit of v, v + 2, ... v + 14.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackBits(byte* to, byte* codes, int at)
     {
         for (var i = 0; i < Bits; i += 64)

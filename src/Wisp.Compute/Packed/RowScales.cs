@@ -10,6 +10,7 @@ internal static unsafe class RowScales
     public const int Halves = 2 * Panel.Rows, Bytes = Panel.Rows;
 
     /// <summary>Copies the binary16 numbers that stand at an offset in the stored blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte** blocks, int at)
     {
         for (var row = 0; row < Panel.Rows; row++)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Wisp.Compute;
@@ -92,6 +93,7 @@ public static unsafe class Blocks
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Decode<T>(Span<float> y, ReadOnlySpan<byte> blocks, DType type) where T : IBlockDecoder
     {
         int length = type.BlockLength(), bytes = type.BlockBytes();

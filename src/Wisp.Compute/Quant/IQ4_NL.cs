@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -12,6 +13,7 @@ internal readonly unsafe struct IQ4_NL : IBlockDecoder, IBlockEncoder
     public static Vector128<sbyte> Codes =>
         Vector128.Create(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block) => Decode(y, block + 2, Halves.Load(block));
 
     /// <summary>32 values from 16 bytes of indices.</summary>

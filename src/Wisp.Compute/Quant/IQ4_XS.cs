@@ -11,6 +11,7 @@ internal readonly unsafe struct IQ4_XS : IBlockDecoder, IBlockEncoder
 {
     private const int UpperAt = 2, LowerAt = 4, CodesAt = 8;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Halves.Load(block);

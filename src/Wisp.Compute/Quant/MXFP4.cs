@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -12,6 +13,7 @@ internal readonly unsafe struct MXFP4 : IBlockDecoder
     /// <summary>Twice the values of E2M1: sign, two bits of exponent, one of mantissa.</summary>
     public static Vector128<sbyte> Codes => Vector128.Create(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var s = Vector512.Create(Scale(block[0]));

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -8,6 +9,7 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct NVFP4 : IBlockDecoder
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         for (var j = 0; j < 4; j++)

@@ -8,6 +8,7 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct Q1_0 : IBlockDecoder
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         Vector512<float> d = Vector512.Create(Halves.Load(block));

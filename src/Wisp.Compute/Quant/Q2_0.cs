@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Wisp.Compute;
 
 /// <summary>
@@ -6,6 +8,7 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct Q2_0 : IBlockDecoder
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Halves.Load(block);

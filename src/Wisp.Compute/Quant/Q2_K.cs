@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -14,6 +15,7 @@ internal readonly unsafe struct Q2_K : IBlockDecoder, IBlockEncoder
 {
     private const int CodesAt = 16, ScaleAt = 80, MinimumAt = 82;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         float d = Halves.Load(block + ScaleAt), dmin = Halves.Load(block + MinimumAt);

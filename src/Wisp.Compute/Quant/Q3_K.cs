@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -15,6 +16,7 @@ internal readonly unsafe struct Q3_K : IBlockDecoder, IBlockEncoder
 {
     private const int CodesAt = 32, ScalesAt = 96, ScaleAt = 108;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Halves.Load(block + ScaleAt);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -8,6 +9,7 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct Q4_1 : IBlockDecoder, IBlockEncoder
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         Vector512<float> d = Vector512.Create(Halves.Load(block)), m = Vector512.Create(Halves.Load(block + 2));

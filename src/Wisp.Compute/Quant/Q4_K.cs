@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -11,6 +12,7 @@ internal readonly unsafe struct Q4_K : IBlockDecoder, IBlockEncoder
 {
     private const int ScalesAt = 4, CodesAt = 16;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         float d = Halves.Load(block), dmin = Halves.Load(block + 2);

@@ -9,6 +9,7 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct Q5_0 : IBlockDecoder, IBlockEncoder
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Vector512.Create(Halves.Load(block));

@@ -9,6 +9,7 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct Q5_1 : IBlockDecoder, IBlockEncoder
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         Vector512<float> d = Vector512.Create(Halves.Load(block)), m = Vector512.Create(Halves.Load(block + 2));

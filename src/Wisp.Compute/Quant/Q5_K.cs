@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -10,6 +11,7 @@ internal readonly unsafe struct Q5_K : IBlockDecoder, IBlockEncoder
 {
     private const int ScalesAt = 4, FifthAt = 16, CodesAt = 48;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         float d = Halves.Load(block), dmin = Halves.Load(block + 2);

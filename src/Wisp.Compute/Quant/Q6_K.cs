@@ -15,6 +15,7 @@ internal readonly unsafe struct Q6_K : IBlockDecoder, IBlockEncoder
 {
     private const int UpperAt = 128, ScalesAt = 192, ScaleAt = 208;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Halves.Load(block + ScaleAt);

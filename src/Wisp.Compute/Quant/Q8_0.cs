@@ -13,6 +13,7 @@ namespace Wisp.Compute;
 /// </remarks>
 internal readonly unsafe struct Q8_0 : IBlockDecoder, IBlockEncoder
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Vector512.Create(Halves.Load(block));

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Wisp.Compute;
 
 /// <summary>
@@ -11,6 +13,7 @@ internal readonly unsafe struct TQ1_0 : IBlockDecoder
 {
     private const int ScaleAt = 52;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Halves.Load(block + ScaleAt);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
@@ -9,6 +10,7 @@ internal readonly unsafe struct TQ2_0 : IBlockDecoder
 {
     private const int ScaleAt = 64;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(float* y, byte* block)
     {
         var d = Vector512.Create(Halves.Load(block + ScaleAt));

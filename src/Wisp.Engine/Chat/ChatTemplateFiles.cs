@@ -137,7 +137,7 @@ public static class ChatTemplateFiles
             return JsonNode.Parse(text, documentOptions: options) as JsonObject ??
                 throw new InvalidDataException($"{path}: holds no JSON object.");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new InvalidDataException($"{path}: is no JSON: {e.Message}", e);
         }

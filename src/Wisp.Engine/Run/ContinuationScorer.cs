@@ -69,8 +69,8 @@ public sealed class ContinuationScorer : IDisposable
         Array.Fill(found, new ContinuationScore(0, IsGreedy: true));
         // What all begin with is held for the whole call, so that nothing pushes it out of the cache.
         using var header = _cache.Create([]);
-        var common = CommonLength(all);
-        if (common >= KvStore.BlockTokens)
+        var common = CommonLength(all) / KvStore.BlockTokens * KvStore.BlockTokens; // whole blocks can be shared
+        if (common > 0)
             Pass([new Piece(header, [.. all[0].Prefix.Take(common)], null, -1)], found, cancel);
         for (var at = 0; at < all.Count;)
         {

@@ -251,7 +251,7 @@ public sealed partial class WispKernel
         static (int, int) Rank(Process process) => ((int)process.Runnable.Class, process.Sequence!.OwnBlocks);
     }
 
-    // Nobody in the step had memory. Whoever holds most of the lowest class begins its turn again, so that the others go
+    // Nobody in the step had memory. Whoever holds most of the lowest class begins its turn again, so that others go
     // on; one that has all there is and needs more ends.
     private bool Unstick()
     {

@@ -42,8 +42,10 @@ internal sealed class OllamaRoutes
 
     private static Task Error(HttpContext context, ApiException fault)
     {
-        var reply = new OllamaError(fault.Code == "model_not_found" ? fault.Message.Replace(
-            "does not exist", "not found", StringComparison.Ordinal) : fault.Message);
+        // Clients look for Ollama's own words.
+        var reply = new OllamaError(fault.Code == "model_not_found" ? fault.Message
+            .Replace("The model", "model", StringComparison.Ordinal)
+            .Replace("does not exist", "not found", StringComparison.Ordinal) : fault.Message);
         return context.Response.HasStarted
             ? EventStream.GoOnLines(context).Send(reply, OllamaJson.Default.OllamaError, context.RequestAborted)
             : JsonReply.Send(context, reply, OllamaJson.Default.OllamaError, fault.Status);

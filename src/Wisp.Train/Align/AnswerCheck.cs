@@ -85,24 +85,34 @@ public sealed record AnswerCheck(Proportion Ended, Proportion Called, Proportion
     }
 
     /// <summary>The first call in an answer; null where there is none that a program could read.</summary>
-    internal static ToolCall? CallIn(int[] ids, Tokenizer tokenizer) =>
-        CallsIn(ids, tokenizer) is [var first, ..] ? first : null;
+    internal static ToolCall? CallIn(ReadOnlySpan<int> ids, Tokenizer tokenizer) => Next(ref ids, tokenizer);
 
     /// <summary>All calls in an answer; null where one of them is nothing that a program could read.</summary>
     internal static IReadOnlyList<ToolCall>? CallsIn(ReadOnlySpan<int> ids, Tokenizer tokenizer)
     {
-        int begin = tokenizer.IdOf(ChatFormat.Call), end = tokenizer.IdOf(ChatFormat.EndCall);
         var calls = new List<ToolCall>();
-        for (int from; (from = ids.IndexOf(begin)) >= 0;)
+        while (ids.Contains(tokenizer.IdOf(ChatFormat.Call)))
         {
-            var length = ids[from..].IndexOf(end);
-            if (length < 0 || Call(tokenizer.DecodeText(ids.Slice(from + 1, length - 1))) is not { } call)
+            if (Next(ref ids, tokenizer) is not { } call)
                 return null;
             calls.Add(call);
-            ids = ids[(from + length + 1)..];
         }
 
         return calls;
+    }
+
+    // Takes all up to the end of the next call.
+    private static ToolCall? Next(ref ReadOnlySpan<int> ids, Tokenizer tokenizer)
+    {
+        var from = ids.IndexOf(tokenizer.IdOf(ChatFormat.Call));
+        if (from < 0)
+            return null;
+        var length = ids[from..].IndexOf(tokenizer.IdOf(ChatFormat.EndCall));
+        if (length < 0)
+            return null;
+        var text = tokenizer.DecodeText(ids.Slice(from + 1, length - 1));
+        ids = ids[(from + length + 1)..];
+        return Call(text);
     }
 
     private static ToolCall? Call(string text)

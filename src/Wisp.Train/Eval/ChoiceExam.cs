@@ -206,7 +206,8 @@ internal sealed class ChoiceExam(EvalModel model, EvalOptions options)
             foreach (var one in worked.Where(one => one.Group == item.Group).Take(options.Shots))
                 text.Append(Solved(one)).Append("\n\n");
             return headers[item.Group] = text.ToString();
-        });
+        }
+        );
     }
 
     private static string Solved(ChoiceItem item) => item.Form switch

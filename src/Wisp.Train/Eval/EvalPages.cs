@@ -68,7 +68,8 @@ public static class EvalPages
             .Append("|---|---|---:|---|---|---:|\n");
         foreach (var task in report.Tasks)
             page.Append($"| {Escape.Markdown(task.Name)} | {task.Kind} | {Human.Count(task.Items)} | ")
-                .Append($"{Escape.Markdown(task.Source)} | {task.Hash[..16]} | {Number(task.Seconds)} |\n");
+                .Append($"{Escape.Markdown(task.Source)} | {task.Hash[..Math.Min(16, task.Hash.Length)]} | ")
+                .Append($"{Number(task.Seconds)} |\n");
         return page.ToString();
     }
 

@@ -9,8 +9,12 @@ namespace Wisp.Train.Eval;
 /// <param name="How">How the interval was found: wilson, bootstrap, or none.</param>
 public sealed record Metric(string Name, double Value, double Low, double High, long Trials, string How)
 {
-    internal static Metric Of(string name, Align.Proportion share) =>
-        new(name, share.Trials == 0 ? 0 : share.Share, share.Interval.Low, share.Interval.High, share.Trials, "wilson");
+    internal static Metric Of(string name, Align.Proportion share)
+    {
+        var value = share.Trials == 0 ? 0 : share.Share;
+        var (low, high) = share.Interval; // of 0 and 1 its ends are these but for rounding
+        return new(name, value, Math.Min(low, value), Math.Max(high, value), share.Trials, "wilson");
+    }
 }
 
 /// <summary>A task's outcome.</summary>

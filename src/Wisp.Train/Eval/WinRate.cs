@@ -1,6 +1,6 @@
-using System.Text.Json;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Conversations;
+using Wisp.Train.Align.Labels;
 using Wisp.Train.Align.Pairs;
 
 namespace Wisp.Train.Eval;
@@ -34,6 +34,10 @@ public static class WinRate
             progress("judging answers", i + 1, prompts.Count);
         }
 
+        if (scores.Count == 0)
+            throw new InvalidDataException(
+                $"None of the {prompts.Count} prompts and its answers fits the contexts of {model.Name}, " +
+                $"{other.Name} and the judge, so nothing was compared. Ask shorter ones.");
         return Of($"against {other.Name}", "reward model", scores, seed) with
         {
             Notes =
@@ -60,28 +64,22 @@ public static class WinRate
         }
     }
 
-    /// <summary>
-    /// From comparisons that people made: lines of JSON with the pair's <c>chosen_model</c> and <c>rejected_model</c>
-    /// (SHA-256 of the files that answered), as `wisp label` writes them.
-    /// </summary>
-    /// <exception cref="InvalidDataException">No line compares this model with another.</exception>
+    /// <summary>From what people said with `wisp label`: a model's answers against those of others.</summary>
+    /// <exception cref="InvalidDataException">Nobody compared this model with another.</exception>
     public static TaskResult ByPeople(string path, string modelHash, ulong seed)
     {
         var scores = new List<double>();
-        foreach (var record in JsonRecord.Read(path))
-        {
-            var (chosen, rejected) = (record.Text("chosen_model"), record.Text("rejected_model"));
-            if (chosen is null || rejected is null || chosen == rejected)
-                continue; // of one model's answers, or of unknown ones
-            if (chosen == modelHash)
-                scores.Add(record.Fields["tie"]?.GetValueKind() == JsonValueKind.True ? 0.5 : 1);
-            else if (rejected == modelHash)
-                scores.Add(record.Fields["tie"]?.GetValueKind() == JsonValueKind.True ? 0.5 : 0);
-        }
-
+        // What was judged again says how far a labeller can be trusted, and no verdict counts twice.
+        foreach (var record in LabelReading.Of(path).Live)
+            if (record is { Kind: LabelKind.Judgment, IsRepeat: false, Comparison.Candidates: var candidates })
+                for (var i = 0; i < candidates.Count; i++)
+                    for (var j = 0; j < candidates.Count; j++)
+                        if (candidates[i].ModelHash == modelHash && candidates[j].ModelHash is { } other
+                            && other != modelHash)
+                            scores.Add((1 + record.Compare(i, j)) / 2.0);
         return scores.Count > 0 ? Of("against others", "people", scores, seed) : throw new InvalidDataException(
-            $"{path}: no line compares this model (SHA-256 {modelHash[..12]}) with another. Comparisons by " +
-            "`wisp label` name the models in chosen_model and rejected_model.");
+            $"{path}: nobody compared this model with another: none of its pairs has an answer of a model with the " +
+            $"SHA-256 {modelHash} and one of another model.");
     }
 
     private static TaskResult Of(string name, string judge, IReadOnlyList<double> scores, ulong seed)

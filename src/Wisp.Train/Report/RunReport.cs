@@ -103,7 +103,8 @@ public sealed record RunReport
         try
         {
             return (JsonSerializer.Deserialize(File.ReadAllBytes(path), ReportJson.Default.RunReport)
-                ?? throw new JsonException("it is null")) with { Records = RunLog.Read(folder) };
+                ?? throw new JsonException("it is null")) with
+            { Records = RunLog.Read(folder) };
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {

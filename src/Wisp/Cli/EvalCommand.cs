@@ -94,8 +94,8 @@ internal static class EvalCommand
             foreach (var row in rows)
             {
                 task = row.Task.Length > 0 ? row.Task : task;
-                console.Profile.Out.Writer.WriteLine(Terminal.Clean(string.Join('\t',
-                    task, row.Metric, row.Value, row.Interval, row.Trials, row.Chance)));
+                console.Profile.Out.Writer.WriteLine(string.Join('\t', ((string[])
+                    [task, row.Metric, row.Value, row.Interval, row.Trials, row.Chance]).Select(Terminal.Clean)));
             }
 
             return;

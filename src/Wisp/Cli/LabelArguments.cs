@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Train.Align.Labels;
 
 namespace Wisp.Cli;

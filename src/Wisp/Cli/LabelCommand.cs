@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Threading.Channels;
 using Spectre.Console;
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 using Wisp.Train.Report;
@@ -14,6 +14,8 @@ internal static class LabelCommand
 {
     // Comparisons made ahead: some minutes of reading for a person, some seconds of work for a model.
     private const int Ahead = 8;
+
+    private const int MostTold = 3; // prompts that were left out, each with its reason
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
@@ -35,21 +37,47 @@ internal static class LabelCommand
     {
         var console = Terminal.On(parse.InvocationConfiguration.Output);
         var desk = arguments.Desk(parse);
-        var port = arguments.Port(parse);
         using var log = LabelLog.Open(arguments.File(parse));
         if (log.TornBytes > 0)
             Terminal.Say(console, $"{log.Path}: the last {log.TornBytes} bytes were half a record, left by a program " +
                 "that was killed; nothing that was reported as saved is lost.");
-        await using var work = Source(parse, arguments, desk, log, cancel);
+        var models = new List<LabelModel>();
+        try
+        {
+            var work = Source(parse, arguments, desk, log, models, cancel);
+            await ServeAsync(parse, arguments, desk, log, work, cancel).ConfigureAwait(false);
+        }
+        finally
+        {
+            foreach (var model in models)
+                await model.DisposeAsync().ConfigureAwait(false);
+        }
+
+        LabelRecord[] own = [.. log.Reading.Live.Where(record => record.Labeller == desk.Labeller)];
+        var judged = own.Count(record => record.Kind == LabelKind.Judgment);
+        console.Profile.Out.Writer.WriteLine();
+        Terminal.Say(console, $"{arguments.File(parse)} of {desk.Labeller}: {Human.Count(judged)} judgments, " +
+            $"{Human.Count(own.Length - judged)} skips. Figures: wisp label stats " +
+            CommandLine.Quoted(arguments.File(parse)));
+        return 0;
+    }
+
+    // Until Ctrl-C.
+    private static async Task ServeAsync(
+        ParseResult parse, LabelArguments arguments, DeskOptions desk, LabelLog log, LabelWork work,
+        CancellationToken cancel)
+    {
+        var console = Terminal.On(parse.InvocationConfiguration.Output);
         var fresh = Channel.CreateBounded<Comparison>(Ahead);
         using var table = new LabelDesk(log, desk, fresh.Reader);
         var progress = new LabelProgress(table, desk.Labeller, work.Keys, log.Path);
         work.Passed = reason =>
         {
-            progress.Pass();
-            Terminal.Say(console, $"left out a prompt: {Terminal.Clean(reason)}");
+            if (progress.Pass() <= MostTold)
+                Terminal.Say(console, $"left out: {Terminal.Clean(reason)}");
         };
-        await using var server = await StartAsync(table, progress, port, cancel).ConfigureAwait(false);
+        await using var server = await StartAsync(table, progress, arguments.Port(parse), cancel)
+            .ConfigureAwait(false);
         Terminal.Say(console, $"{desk.Labeller} compares at {server.Url}");
         Terminal.Say(console, $"Every judgment is saved at once in {log.Path}. Ctrl-C ends; the same command goes on.");
         if (arguments.Opens(parse))
@@ -67,16 +95,13 @@ internal static class LabelCommand
 
         await ends.CancelAsync().ConfigureAwait(false);
         await pump.ConfigureAwait(false);
-        var (judged, skipped) = (table.Own.Count(record => record.Kind == LabelKind.Judgment),
-            table.Own.Count(record => record.Kind == LabelKind.Skip));
-        console.Profile.Out.Writer.WriteLine();
-        Terminal.Say(console, $"{arguments.File(parse)} of {desk.Labeller}: {Human.Count(judged)} judgments, " +
-            $"{Human.Count(skipped)} skips. Figures: wisp label stats {CommandLine.Quoted(arguments.File(parse))}");
-        return 0;
+        if (progress.Passed > MostTold)
+            Terminal.Say(console, $"left out {Human.Count(progress.Passed)} prompts in all");
     }
 
     private static LabelWork Source(
-        ParseResult parse, LabelArguments arguments, DeskOptions desk, LabelLog log, CancellationToken cancel)
+        ParseResult parse, LabelArguments arguments, DeskOptions desk, LabelLog log, List<LabelModel> models,
+        CancellationToken cancel)
     {
         var done = LabelDesk.DoneBy(desk.Labeller, log.Reading);
         if (arguments.Candidates(parse) is { } file)
@@ -84,16 +109,15 @@ internal static class LabelCommand
         var prompts = new List<Conversation>();
         foreach (var path in arguments.Prompts(parse))
             prompts.AddRange(PromptReader.Read(path));
-        var (count, models) = arguments.Models(parse);
+        var (count, names) = arguments.Models(parse);
         var sampling = arguments.Sampling(parse);
         ProgressLine? line = null; // only where there is something to wait for
         var begin = Stopwatch.GetTimestamp();
         try
         {
-            return LabelWork.Of(
-                prompts, done, log.Reading, desk.Seed, count,
-                [.. models.Select(name => (Func<LabelModel>)(() =>
-                    new LabelModel(Models.Find(name), NameOf(name), sampling, Report, cancel)))]);
+            foreach (var name in names)
+                models.Add(new LabelModel(Models.Find(name), NameOf(name), sampling, Report, cancel));
+            return LabelWork.Of(prompts, done, log.Reading, desk.Seed, count, models);
         }
         finally
         {

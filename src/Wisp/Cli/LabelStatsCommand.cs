@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Spectre.Console;
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Train.Align.Labels;
 using Wisp.Train.Report;
 

@@ -99,7 +99,7 @@ internal static class RenderCommand
             var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
             return JsonNode.Parse(TextInput.ReadText(path, MaxBytes), documentOptions: options);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new UserException($"{path}: is no JSON: {e.Message}", e);
         }

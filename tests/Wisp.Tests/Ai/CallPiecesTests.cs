@@ -28,7 +28,7 @@ public class CallPiecesTests
         { "Hermes", "<tool_call>{\"name\": \"other\", \"arguments\": {\"a\": 1}}</tool_call>", ["other {\"a\":1}"] },
         // Cut off, or no JSON any more: what was handed out stays.
         { "Hermes", "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": \"lo", ["add {\"a\": \"lo"] },
-        { "Hermes", "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": ]", ["add {\"a\": ]"] },
+        { "Hermes", "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": ]", ["add {\"a\": "] },
         // No call of anything.
         { "Hermes", "<tool_call>{\"name\": ", [] },
         { "Llama", "{\"answer\": 42}", [] },

@@ -95,6 +95,7 @@ public sealed class RenderCommandTests : IDisposable
     [InlineData("[", "is no JSON")]
     [InlineData("[{\"a\": 1, \"a\": 2}]", "is no JSON")]
     [InlineData("[\"\\ud83d\"]", "faulty")]
+    [InlineData("[{\"\\udead\": 1}]", "is no JSON")]
     public void Messages_that_are_none_are_refused(string json, string message)
     {
         var run = CommandLineRun.Of("render", "-m", Model(), "--messages", Write("bad.json", json));

@@ -47,7 +47,7 @@ public class ChatCompletionsTests(LiveServer server) : IClassFixture<LiveServer>
     {
         var list = await server.Get("/v1/models");
         Assert.Equal("list", (string)list["object"]!);
-        Assert.Equal("wisp-chat", (string)list["data"]![0]!["id"]!);
+        Assert.Equal(["wisp-base", "wisp-chat"], list["data"]!.AsArray().Select(model => (string)model!["id"]!));
         Assert.Equal("model", (string)(await server.Get("/v1/models/wisp-chat"))["object"]!);
         var missing = await server.Get("/v1/models/gpt-7", HttpStatusCode.NotFound);
         Assert.Equal("model_not_found", (string)missing["error"]!["code"]!);

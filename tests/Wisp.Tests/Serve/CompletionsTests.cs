@@ -80,7 +80,7 @@ public class CompletionsTests(LiveServer server) : IClassFixture<LiveServer>
     [InlineData("""{"prompt": []}""", "prompt", "1 to 128")]
     [InlineData("""{"prompt": [70000000]}""", "prompt[0]", "tokens of this model are")]
     [InlineData("""{"prompt": "x", "suffix": "y"}""", "suffix", "not supported")]
-    [InlineData("""{"prompt": "x", "grammar": "root ::= "}""", "grammar", "grammar")]
+    [InlineData("""{"prompt": "x", "grammar": "root ::= ("}""", "grammar", "grammar")]
     [InlineData("""{"prompt": "x", "max_tokens": 0}""", "max_tokens", "1 or more")]
     [InlineData("""{"prompt": "x", "logit_bias": {"90000000": 1}}""", "logit_bias", "no token id")]
     public async Task A_faulty_request_is_told_what_is_wrong(string body, string param, string says)

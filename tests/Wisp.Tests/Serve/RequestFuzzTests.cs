@@ -20,9 +20,9 @@ public class RequestFuzzTests(LiveServer server) : IClassFixture<LiveServer>
             {"model": "wisp-chat", "messages": [{"role": "system", "content": [{"type": "text", "text": "x"}]},
              {"role": "user", "content": "y"}, {"role": "assistant", "tool_calls": [{"id": "abcdefghi",
              "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}}]},
-             {"role": "tool", "tool_call_id": "abcdefghi", "content": "z"}],
-             "tools": [{{{{Tool}}}}], "tool_choice": "auto", "temperature": 1, "top_p": 0.5,
-             "seed": 3, "stop": ["q"], "logit_bias": {"5": 1}, "n": 1,
+             {"role": "tool", "tool_call_id": "abcdefghi", "content": "z"}], "tools": [{{{{Tool}}}}],
+             "tool_choice": "auto",
+             "temperature": 1, "top_p": 0.5, "seed": 3, "stop": ["q"], "logit_bias": {"5": 1}, "n": 1,
              "max_tokens": 1, "logprobs": true, "top_logprobs": 1, "stream_options": {"include_usage": true},
              "response_format": {"type": "text"}, "reasoning_effort": "none"}
             """ },

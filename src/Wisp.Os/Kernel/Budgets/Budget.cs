@@ -123,7 +123,7 @@ public sealed class Budget
             at._used[(int)resource] -= amount;
     }
 
-    /// <summary>A person has agreed to an amount: a mark that it crosses moves up by its first height, or more.</summary>
+    /// <summary>A person agreed to an amount: a mark that it crosses moves up by its first height, or more.</summary>
     public void Raise(Resource resource, long amount)
     {
         var i = (int)resource;

@@ -113,7 +113,7 @@ internal readonly record struct JsonRecord(JsonObject Fields, string Where)
             if (JsonNode.Parse(text, documentOptions: s_strict) is JsonObject fields)
                 return fields;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
         }
 
@@ -170,6 +170,10 @@ internal readonly record struct JsonRecord(JsonObject Fields, string Where)
                 $"{where}: not a line of JSON (at byte {e.BytePositionInLine}). Each line of a .jsonl file is one " +
                 "object.", e);
         }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"{where}: faulty JSON: {e.Message}", e); // half a character in a name
+        }
     }
 
     private static IEnumerable<JsonRecord> Items(string path, string compression)
@@ -197,6 +201,10 @@ internal readonly record struct JsonRecord(JsonObject Fields, string Where)
             catch (JsonException e)
             {
                 throw new InvalidDataException($"{path}:{e.LineNumber + 1}: not JSON: {e.Message}", e);
+            }
+            catch (InvalidOperationException e)
+            {
+                throw new InvalidDataException($"{path}: faulty JSON: {e.Message}", e);
             }
         }
 

@@ -40,6 +40,7 @@ public sealed record Comparison
         (Prompt, Candidates) = (prompt, candidates);
         PromptKey = KeyOf(prompt);
         Key = Hash(PromptKey, contents.Order(StringComparer.Ordinal));
+        SourceKey = SourceKeyOf(prompt, candidates.Select(candidate => candidate.ModelHash));
     }
 
     public Conversation Prompt { get; }
@@ -51,6 +52,13 @@ public sealed record Comparison
 
     /// <summary>The same for the same prompt with the same answers, in whatever order they stand.</summary>
     public string Key { get; }
+
+    /// <summary>The same for the same prompt answered by the same models, whatever they say.</summary>
+    public string SourceKey { get; }
+
+    /// <param name="models">Hashes of their files.</param>
+    public static string SourceKeyOf(Conversation prompt, IEnumerable<string?> models) =>
+        Hash(KeyOf(prompt), models.Select(hash => hash ?? "").Distinct().Order(StringComparer.Ordinal));
 
     public static string KeyOf(Conversation prompt) =>
         Hash(ChatFormat.Messages(prompt).ToJsonString(), [prompt.Tools?.ToJsonString() ?? ""]);

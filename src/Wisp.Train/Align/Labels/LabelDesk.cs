@@ -36,10 +36,10 @@ public sealed class LabelDesk : IDisposable
         (_log, _options, _fresh) = (log, options, fresh);
 
     /// <summary>What a labeller of a file is done with.</summary>
-    /// <returns>Keys of prompts and of comparisons.</returns>
+    /// <returns>Keys of comparisons, and of prompts with the models that answered them.</returns>
     public static HashSet<string> DoneBy(string labeller, LabelReading reading) => [.. reading.Live
         .Where(record => record.Labeller == labeller)
-        .SelectMany(record => (string[])[record.Comparison!.PromptKey, record.Comparison.Key])];
+        .SelectMany(record => (string[])[record.Comparison!.SourceKey, record.Comparison.Key])];
 
     /// <summary>The labeller's records that hold, oldest first; call it with nothing else going on.</summary>
     public IReadOnlyList<LabelRecord> Own =>

@@ -81,8 +81,8 @@ internal static class ProcessTable
     private static Paint Line(ProcessReport p)
     {
         var u = p.Usage;
-        Style? style = p.State is ProcessState.Running ? s_running
-            : p.Why.StartsWith("answer", StringComparison.Ordinal) ? s_asking : null;
+        var style = p.State is ProcessState.Running ? s_running
+            : p.Why.StartsWith("answer", StringComparison.Ordinal) ? s_asking : Style.Plain;
         return new Paint().Add($"{p.Pid.Number,4}").To(Parent).Add($"{p.Parent.Number}").To(Group).Add(
             $"{p.Group.Number}")
             .To(Class).Add(p.Class switch

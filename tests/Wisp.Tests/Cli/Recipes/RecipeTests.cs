@@ -21,7 +21,7 @@ public sealed class RecipeTests : IDisposable
             { "stage": "lessons", "name": "text", "kind": "text", "count": 60, "seed": 1 },
             { "stage": "lessons", "name": "chats", "count": 80, "seed": 2 },
             { "stage": "lessons", "name": "pairs", "kind": "pairs", "count": 60, "seed": 3 },
-            { "stage": "pretrain", "data": "@text", "near-duplicates": 0, "size": "0.2M", "vocab": 512, "context": 256,
+            { "stage": "pretrain", "data": "@text", "near-duplicates": 0, "size": "0.2M", "vocab": 512, "context": 512,
               "steps": 4, "evals": 1, "rows": 2, "accumulate": 1, "save-minutes": 0, "sample-tokens": 4 },
             { "stage": "sft", "data": "@chats", "steps": 6, "rows": 2, "evals": 1, "save-minutes": 0 },
             { "stage": "reward", "data": "@pairs", "steps": 4, "rows": 4, "evals": 1, "save-minutes": 0 },

@@ -5,6 +5,7 @@ using Wisp.Tests.Golden;
 using Wisp.Tests.Model;
 using Wisp.Tests.Train.Data;
 using Wisp.Train.Align.Conversations;
+using Wisp.Train.Align.Labels;
 using Wisp.Train.Eval;
 using Wisp.Train.Eval.Tasks;
 
@@ -150,17 +151,25 @@ public sealed class ExaminationTests : IDisposable
     [Fact]
     public void People_s_comparisons_become_a_win_rate()
     {
-        File.WriteAllLines(_folder["seen.jsonl"],
-        [
-            """{"chosen": "x", "rejected": "y", "chosen_model": "aa", "rejected_model": "bb"}""",
-            """{"chosen": "x", "rejected": "y", "chosen_model": "bb", "rejected_model": "aa"}""",
-            """{"chosen": "x", "rejected": "y", "chosen_model": "aa", "rejected_model": "cc"}""",
-            """{"chosen": "x", "rejected": "y", "chosen_model": "cc", "rejected_model": "bb"}""",
-            """{"chosen": "x", "rejected": "y", "chosen_model": "aa", "rejected_model": "aa"}""",
-        ]);
-        var metric = WinRate.ByPeople(_folder["seen.jsonl"], "aa", seed: 1).Metrics[0];
-        Assert.Equal((2.0 / 3, 3), (metric.Value, metric.Trials));
-        Assert.Throws<InvalidDataException>(() => WinRate.ByPeople(_folder["seen.jsonl"], "dd", seed: 1));
+        // By whom each of two answers was given, and which one was liked better; -1 likes both the same.
+        (string, string, int)[] verdicts =
+            [("a", "b", 0), ("a", "b", 1), ("c", "a", 1), ("b", "c", 0), ("a", "a", 0), ("b", "a", -1)];
+        File.WriteAllLines(_folder["seen.jsonl"], verdicts.Select((verdict, i) => new LabelRecord
+        {
+            Kind = LabelKind.Judgment, Id = $"{i}", Labeller = "one", Time = DateTimeOffset.UnixEpoch, Seconds = 1,
+            Shown = [0, 1],
+            Ranking = verdict.Item3 switch { 0 => [[0], [1]], 1 => [[1], [0]], _ => [[0, 1]] },
+            Comparison = new Comparison(new Conversation([new(Role.User, $"{i}?")]),
+            [
+                new Candidate(new(Role.Assistant, "x")) { ModelHash = Hash(verdict.Item1) },
+                new Candidate(new(Role.Assistant, "y")) { ModelHash = Hash(verdict.Item2) },
+            ]),
+        }.ToJson().ToJsonString()));
+        var metric = WinRate.ByPeople(_folder["seen.jsonl"], Hash("a"), seed: 1).Metrics[0];
+        Assert.Equal((2.5 / 4, 4L), (metric.Value, metric.Trials)); // two won, one lost, one drawn
+        Assert.Throws<InvalidDataException>(() => WinRate.ByPeople(_folder["seen.jsonl"], Hash("d"), seed: 1));
+
+        static string Hash(string letter) => string.Concat(Enumerable.Repeat(letter, 64));
     }
 
     [Fact]

@@ -188,6 +188,7 @@ public sealed class ReportWriterTests : IDisposable
             throw new IOException("disk full");
         }));
         Assert.Equal(before, File.ReadAllText(_run.File("report.html")));
-        Assert.Equal(["report.html", "report.md"], Directory.GetFiles(_run.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(["report.html", "report.json", "report.md"],
+            Directory.GetFiles(_run.Path).Select(Path.GetFileName).Order());
     }
 }

@@ -79,6 +79,7 @@ public sealed class ReaderTests : IDisposable
     [InlineData("""{"messages": [{"role": "user", "content": "\ud83d"}, {"role": "assistant", "content": "A"}]}""",
         "x.jsonl:2: faulty JSON")]
     [InlineData("""{"messages": [], "messages": []}""", "x.jsonl:2: ")]
+    [InlineData("""{"messages": [], "\udead": 1}""", "x.jsonl:2: faulty JSON")]
     [InlineData("""{"instruction": "I", "output": ""}""", "turn 2 (assistant) is empty")]
     [InlineData("""{"conversations": [{"from": "human", "value": "U"}, {"from": "pope", "value": "A"}]}""",
         "x.jsonl:2, conversations[1]: 'from' is 'pope'")]

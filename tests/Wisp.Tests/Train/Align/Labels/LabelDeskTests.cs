@@ -18,7 +18,7 @@ public sealed class LabelDeskTests : IDisposable
         var done = LabelDesk.DoneBy(options.Labeller, log.Reading);
         var fresh = Channel.CreateUnbounded<Comparison>();
         for (var i = 0; i < comparisons; i++)
-            if (Judged.Comparison($"{i}", "x", "y") is var comparison && !done.Contains(comparison.PromptKey))
+            if (Judged.Comparison($"{i}", "x", "y") is var comparison && !done.Contains(comparison.Key))
                 fresh.Writer.TryWrite(comparison);
         fresh.Writer.Complete();
         using var desk = new LabelDesk(log, options, fresh.Reader);

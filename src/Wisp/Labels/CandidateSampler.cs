@@ -3,7 +3,7 @@ using Wisp.Compute;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>Makes comparisons of prompts: candidates by one model, or by two that take turns.</summary>
 /// <param name="models">Each makes an equal share of the candidates.</param>
@@ -15,13 +15,14 @@ internal sealed class CandidateSampler(
     private const int MostTries = 6;
 
     /// <summary>The comparisons of these prompts, in their order; those of no use are left out.</summary>
-    /// <param name="known">Comparisons that were made before, by the key of their prompt.</param>
+    /// <param name="known">Comparisons that were made before, by <see cref="Comparison.SourceKey"/>.</param>
     public async IAsyncEnumerable<Comparison> Compare(
         IReadOnlyList<Conversation> prompts, IReadOnlyDictionary<string, Comparison> known,
         [EnumeratorCancellation] CancellationToken cancel = default)
     {
         foreach (var prompt in prompts)
-            if (known.TryGetValue(Comparison.KeyOf(prompt), out var same))
+            if (known.TryGetValue(
+                Comparison.SourceKeyOf(prompt, models.Select(model => model.Hash)), out var same))
                 yield return same;
             else if (await CompareAsync(prompt, cancel).ConfigureAwait(false) is { } comparison)
                 yield return comparison;

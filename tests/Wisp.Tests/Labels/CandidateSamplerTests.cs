@@ -1,10 +1,11 @@
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Run;
+using Wisp.Tests.Train.Align.Labels;
 using Wisp.Tests.Train.Data;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 public sealed class CandidateSamplerTests : IDisposable
 {
@@ -85,5 +86,38 @@ public sealed class CandidateSamplerTests : IDisposable
         // And with the result it goes on.
         var answer = await model.AnswerAsync(lesson.Take(before + 2), 1, default);
         Assert.NotEqual("", answer.Turn.Text);
+    }
+
+    [Fact, Trait("cost", "medium")]
+    public async Task What_is_done_with_one_model_is_not_done_with_two_and_others_get_the_same_candidates()
+    {
+        await using var one = Model();
+        Conversation[] prompts = [Prompt("Tell me a story."), Prompt("Tell me another story.")];
+        var reading = new LabelReading();
+        var first = LabelWork.Of(prompts, new HashSet<string>(), reading, 1, 2, [one]);
+        await foreach (var comparison in first.Comparisons(default))
+        {
+            reading.Add(Judged.Record(comparison, "Ann", "0>1"));
+            break;
+        }
+
+        // Ann has one left; Ben has both, and of the first what Ann got, though his seed is another one.
+        Assert.Single(await All(LabelWork.Of(prompts, LabelDesk.DoneBy("Ann", reading), reading, 1, 2, [one])));
+        var bens = await All(LabelWork.Of(prompts, LabelDesk.DoneBy("Ben", reading), reading, 9, 2, [one]));
+        Assert.Equal(reading.All[0].Comparison!.Key, bens[0].Key);
+        Assert.Equal(2, bens.Count);
+
+        // Against another model it is another question.
+        Assert.Contains(Comparison.SourceKeyOf(prompts[0], [one.Hash]), LabelDesk.DoneBy("Ann", reading));
+        Assert.DoesNotContain(
+            Comparison.SourceKeyOf(prompts[0], [one.Hash, "another"]), LabelDesk.DoneBy("Ann", reading));
+
+        static async Task<List<Comparison>> All(LabelWork work)
+        {
+            var all = new List<Comparison>();
+            await foreach (var comparison in work.Comparisons(default))
+                all.Add(comparison);
+            return all;
+        }
     }
 }

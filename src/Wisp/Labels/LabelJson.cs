@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>The figures of label files as JSON, for the page and for <c>wisp label stats --json</c>.</summary>
 internal static class LabelJson

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>How far a labeller has come, and how far they agree with themself and with others of the file.</summary>
 /// <param name="keys">Keys of what is to be judged.</param>
@@ -11,8 +11,11 @@ internal sealed class LabelProgress(
 {
     private int _passed;
 
-    /// <summary>One of the prompts turned out to be of no use.</summary>
-    public void Pass() => Interlocked.Increment(ref _passed);
+    /// <summary>Prompts that turned out to be of no use.</summary>
+    public int Passed => _passed;
+
+    /// <summary>One more of them; returns how many there are.</summary>
+    public int Pass() => Interlocked.Increment(ref _passed);
 
     public Task<JsonObject> ReadAsync() => desk.ReadAsync(reading =>
     {

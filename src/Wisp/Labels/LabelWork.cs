@@ -2,16 +2,15 @@ using Wisp.Cli;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>What there is to compare, for a labeller who has done some of it before.</summary>
-internal sealed class LabelWork : IAsyncDisposable
+internal sealed class LabelWork
 {
-    private readonly List<LabelModel> _models = [];
     private readonly Func<CancellationToken, IAsyncEnumerable<Comparison>> _comparisons;
 
     private LabelWork(
-        IReadOnlySet<string> keys, Func<LabelWork, CancellationToken, IAsyncEnumerable<Comparison>> comparisons) =>
+        HashSet<string> keys, Func<LabelWork, CancellationToken, IAsyncEnumerable<Comparison>> comparisons) =>
         (Keys, _comparisons) = (keys, cancel => comparisons(this, cancel));
 
     /// <summary>Keys of all that is to be compared: of prompts to be answered, or of whole comparisons.</summary>
@@ -31,47 +30,31 @@ internal sealed class LabelWork : IAsyncDisposable
         Comparison[] once = [.. all.DistinctBy(comparison => comparison.Key)];
         if (once.Length == 0)
             throw new UserException($"{file}: holds no candidates.");
-        return new LabelWork(once.Select(comparison => comparison.Key).ToHashSet(), (_, _) =>
+        return new LabelWork([.. once.Select(comparison => comparison.Key)], (_, _) =>
             once.Where(comparison => !done.Contains(comparison.Key)).ToAsyncEnumerable());
     }
 
     /// <summary>Prompts for models to answer.</summary>
     /// <param name="earlier">What others were shown is shown again where the models are the same.</param>
-    /// <param name="open">Opens each model; nothing is opened where there is nothing left to answer.</param>
+    /// <exception cref="UserException">There is no prompt.</exception>
+    /// <exception cref="InvalidDataException">A model's template leaves out part of a prompt.</exception>
     public static LabelWork Of(
         IReadOnlyList<Conversation> prompts, IReadOnlySet<string> done, LabelReading earlier, ulong seed, int count,
-        IReadOnlyList<Func<LabelModel>> open)
+        IReadOnlyList<LabelModel> models)
     {
-        var once = prompts.DistinctBy(Comparison.KeyOf).ToDictionary(Comparison.KeyOf);
-        if (once.Count == 0)
+        string KeyOf(Conversation prompt) => Comparison.SourceKeyOf(prompt, models.Select(model => model.Hash));
+        Conversation[] once = [.. prompts.DistinctBy(KeyOf)];
+        if (once.Length == 0)
             throw new UserException("There are no prompts: the file is empty.");
-        Conversation[] left = [.. once.Where(pair => !done.Contains(pair.Key)).Select(pair => pair.Value)];
-        var known = new Dictionary<string, Comparison>();
-        var work = new LabelWork(once.Keys.ToHashSet(), (self, cancel) =>
-        {
-            var sampler = new CandidateSampler(
-                self._models, count, seed, (prompt, reason) => self.Passed($"{Short(prompt)}: {reason}"));
-            return sampler.Compare(left, known, cancel);
-        });
-        if (left.Length > 0)
-            foreach (var model in open)
-            {
-                work._models.Add(model());
-                work._models[^1].Require(left);
-            }
-
-        string?[] hashes = [.. work._models.Select(model => model.Hash)];
-        foreach (var record in earlier.Live)
-            if (record.Comparison!.Candidates.Count == count && record.Comparison.Candidates
-                .Select(candidate => candidate.ModelHash).Distinct().Order().SequenceEqual(hashes.Distinct().Order()))
-                known.TryAdd(record.Comparison.PromptKey, record.Comparison);
-        return work;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var model in _models)
-            await model.DisposeAsync().ConfigureAwait(false);
+        Conversation[] left = [.. once.Where(prompt => !done.Contains(KeyOf(prompt)))];
+        foreach (var model in models)
+            model.Require(left);
+        var known = earlier.Live.Select(record => record.Comparison!)
+            .Where(comparison => comparison.Candidates.Count == count)
+            .DistinctBy(comparison => comparison.SourceKey).ToDictionary(comparison => comparison.SourceKey);
+        return new LabelWork([.. once.Select(KeyOf)], (self, cancel) => new CandidateSampler(
+            models, count, seed, (prompt, reason) => self.Passed($"{Short(prompt)}: {reason}"))
+            .Compare(left, known, cancel));
     }
 
     private static string Short(Conversation prompt)

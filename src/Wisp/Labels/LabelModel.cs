@@ -8,7 +8,7 @@ using Wisp.Run;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>A model that answers prompts for somebody to compare.</summary>
 internal sealed class LabelModel : IAsyncDisposable

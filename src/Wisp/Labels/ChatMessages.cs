@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.AI;
 using Wisp.Train.Align.Conversations;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>Conversations of data files as the messages of a chat client, and its answers as turns.</summary>
 internal static class ChatMessages

@@ -2,11 +2,11 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Tests.Train.Data;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 /// <summary>The label page of a folder, served for a test.</summary>
 internal sealed class LabelSite : IAsyncDisposable

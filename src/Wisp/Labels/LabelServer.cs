@@ -11,7 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>
 /// Serves the label page to this machine alone. The address carries a token behind its '#', which browsers send to

@@ -1,12 +1,13 @@
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
-using Wisp.Label;
+using Wisp.Labels;
 using Wisp.Tests.Train.Align.Labels;
 using Wisp.Tests.Train.Data;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 public sealed class LabelServerTests : IDisposable
 {
@@ -78,7 +79,8 @@ public sealed class LabelServerTests : IDisposable
 
         // Loopback only: the machine's other addresses do not answer.
         var port = new Uri(site.Server.Site).Port;
-        foreach (var address in (await Dns.GetHostAddressesAsync(Dns.GetHostName()))
+        foreach (var address in NetworkInterface.GetAllNetworkInterfaces()
+            .SelectMany(one => one.GetIPProperties().UnicastAddresses).Select(one => one.Address)
             .Where(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address)))
             await Assert.ThrowsAnyAsync<SocketException>(async () =>
             {

@@ -9,7 +9,7 @@ using Wisp.Tests.Train.Data;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 public sealed class LabelCommandTests : IDisposable
 {
@@ -128,7 +128,7 @@ public sealed class LabelCommandTests : IDisposable
                 continue;
             }
 
-            using (var signal = Process.Start("kill", ["-INT", program.Id.ToString(CultureInfo.InvariantCulture)]))
+            using (var signal = Process.Start("kill", ["-TERM", program.Id.ToString(CultureInfo.InvariantCulture)]))
                 await signal.WaitForExitAsync();
             var rest = await program.StandardOutput.ReadToEndAsync();
             await program.WaitForExitAsync();

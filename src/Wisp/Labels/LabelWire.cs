@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>
 /// What the page gets to see. Of a candidate that is what it says, and neither which model made it nor with which seed.

@@ -2,7 +2,7 @@ using System.Reflection;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
-namespace Wisp.Label;
+namespace Wisp.Labels;
 
 /// <summary>The files of the page, carried inside the program, and the headers that fence them in.</summary>
 internal static class LabelPage

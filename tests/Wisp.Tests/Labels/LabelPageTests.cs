@@ -4,7 +4,7 @@ using Wisp.Tests.Train.Align.Labels;
 using Wisp.Tests.Train.Data;
 using Wisp.Train.Align.Labels;
 
-namespace Wisp.Tests.Label;
+namespace Wisp.Tests.Labels;
 
 /// <summary>The page as a person meets it: in a browser, by keyboard.</summary>
 [Trait("cost", "medium")]
