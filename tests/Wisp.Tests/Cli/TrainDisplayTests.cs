@@ -55,6 +55,24 @@ public class TrainDisplayTests
     }
 
     [Fact]
+    public void What_a_run_watches_stands_beside_the_loss()
+    {
+        var (screen, console) = Screen.Of(80);
+        using var display = Display(console);
+        display.Watch(new WatchRecord(1, "reward", 0.123456));
+        display.Watch(new WatchRecord(1, "groups that teach", 1));
+        display.Watch(new WatchRecord(1, "engine gap", 1.5e-6));
+        Run(display, 1, 50);
+        display.Watch(new WatchRecord(50, "reward", 0.25));
+        Run(display, 51, 51);
+        display.Note("a look");
+
+        Assert.Equal("tokens/s  16.4k    GFLOP/s   98.3     of peak   61 %     rate      3e-3", screen.Rows[3]);
+        Assert.Equal("gradient  0.50     elapsed   0:12     left      0:12     reward    0.25", screen.Rows[4]);
+        Assert.Equal("groups th 1        engine ga 1.5e-6", screen.Rows[5]);
+    }
+
+    [Fact]
     public void Samples_scroll_away_above_and_cannot_steer_the_terminal()
     {
         var (screen, console) = Screen.Of(40, color: true);

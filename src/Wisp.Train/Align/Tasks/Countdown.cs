@@ -1,4 +1,5 @@
 using System.Globalization;
+using Wisp.Ai.Arithmetic;
 using Wisp.Train.Align.Lessons;
 
 namespace Wisp.Train.Align.Tasks;
@@ -20,8 +21,8 @@ public static class Countdown
         {
             int[] numbers = [.. Enumerable.Range(0, Numbers).Select(_ => choose.From(1, MostNumber))];
             var expression = Random(choose, numbers);
-            if (Expression.Evaluate(expression)?.Value is { IsWhole: true, Numerator: >= 1 and <= MostTarget } target)
-                return Of(numbers, target.Numerator, expression);
+            if (WholeValue(expression) is >= 1 and <= MostTarget and var target)
+                return Of(numbers, target, expression);
         }
     }
 
@@ -75,11 +76,62 @@ public static class Countdown
             text = text[..at];
         }
 
-        if (Expression.Evaluate(text) is not { } found)
+        if (NumbersIn(text) is not { } used)
             return Verdict.Malformed;
         var left = numbers.Select(number => (long)number).ToList();
-        return !found.Numbers.All(left.Remove) ? Verdict.Malformed
-            : found.Value is { IsWhole: true } value && value.Numerator == target ? Verdict.Right : Verdict.Wrong;
+        return !used.All(left.Remove) ? Verdict.Malformed
+            : WholeValue(text.ToString()) == target ? Verdict.Right : Verdict.Wrong;
+    }
+
+    /// <summary>
+    /// The numbers of an expression of the game: whole ones, the four signs between them, and brackets. Null for all
+    /// else, also for what the calculator knows besides, such as powers and signs before a number.
+    /// </summary>
+    internal static IReadOnlyList<long>? NumbersIn(ReadOnlySpan<char> text)
+    {
+        var numbers = new List<long>();
+        var (depth, before) = (0, '('); // the last sign or the last digit, spaces left out
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] == ' ')
+                continue;
+            var from = i;
+            while (i + 1 < text.Length && char.IsAsciiDigit(text[i]) && char.IsAsciiDigit(text[i + 1]))
+                i++;
+            var isOperand = char.IsAsciiDigit(text[i]) || text[i] == '(';
+            var follows = char.IsAsciiDigit(before) || before == ')';
+            if (isOperand == follows || !(isOperand || "+-−*×/÷)".Contains(text[i])))
+                return null;
+            if (char.IsAsciiDigit(text[i]))
+            {
+                if (!long.TryParse(
+                    text[from..(i + 1)], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                    return null;
+                numbers.Add(number);
+            }
+
+            depth += text[i] == '(' ? 1 : text[i] == ')' ? -1 : 0;
+            if (depth < 0)
+                return null;
+            before = text[i];
+        }
+
+        return depth == 0 && (char.IsAsciiDigit(before) || before == ')') ? numbers : null;
+    }
+
+    // Null where it is no whole number, or none at all.
+    private static long? WholeValue(string expression)
+    {
+        try
+        {
+            // A value that had to be rounded is not whole, however it looks.
+            return Calculator.Work(expression) is { IsExact: true } sum && long.TryParse(
+                sum.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : null;
+        }
+        catch (FormatException)
+        {
+            return null; // divided by 0
+        }
     }
 
     // The key says all: "24: 3 5 9".

@@ -164,6 +164,35 @@ public sealed class ReportWriterTests : IDisposable
     }
 
     [Fact]
+    public void Figures_of_one_name_share_a_chart_and_looks_have_a_table()
+    {
+        var report = Run(steps: 8);
+        var page = Parsed(Html(report with
+        {
+            Records = report.Records with
+            {
+                Figures =
+                [
+                    .. Enumerable.Range(0, 9).SelectMany(step => (FigureRecord[])
+                    [
+                        new(step, "right <answers>: held out", step / 10.0),
+                        new(step, "right <answers>: data it began with", 0.6), new WatchRecord(step, "length", 9),
+                    ]),
+                    new FigureRecord(8, "only once", 1),
+                ],
+            },
+        }));
+        string[] charts = [.. page.Descendants("figcaption").Select(caption => caption.Value)];
+        Assert.Single(charts, caption => caption.Contains("right <answers>"));
+        Assert.Contains(charts, caption => caption.Contains("held out") && caption.Contains("data it began with"));
+        Assert.Contains("length", charts);
+        Assert.DoesNotContain("only once", string.Concat(charts)); // a point is no curve
+        var markdown = File.ReadAllText(_run.File("report.md"));
+        Assert.Contains("| 8 | 0.8000 | 0.6000 | 1.0000 |", markdown);
+        Assert.DoesNotContain("length", markdown);
+    }
+
+    [Fact]
     public void An_unfinished_run_has_a_report_too()
     {
         var html = Html(Run() with

@@ -60,9 +60,35 @@ public sealed class VerifiableTaskTests
     [InlineData("3 * 5", Verdict.Wrong)] // not every number has to be used, but the target has to be met
     [InlineData("9 / 5 * 3", Verdict.Wrong)]
     [InlineData("9 / (5 - 5)", Verdict.Malformed)]
+    [InlineData("9 / (3 - 3 * 5)", Verdict.Malformed)]
     [InlineData("24", Verdict.Malformed)]
+    [InlineData("-3 + 9", Verdict.Malformed)]
+    [InlineData("3 ^ 5", Verdict.Malformed)]
+    [InlineData("3 ** 5", Verdict.Malformed)]
+    [InlineData("9 % 5", Verdict.Malformed)]
+    [InlineData("3,5 + 9", Verdict.Malformed)]
+    [InlineData("3 5 9", Verdict.Malformed)]
+    [InlineData("(3 * 5 + 9", Verdict.Malformed)]
+    [InlineData("3 * 5) + (9", Verdict.Malformed)]
+    [InlineData("()", Verdict.Malformed)]
+    [InlineData("3 * (5) + 9", Verdict.Right)]
+    [InlineData("3 × 5 + 9", Verdict.Right)]
+    [InlineData("3 +", Verdict.Malformed)]
     public void Countdown_takes_each_number_once_at_most(string answer, Verdict expected) =>
         Assert.Equal(expected, Countdown.Judge(Countdown.Of([3, 5, 9], 24, ""), answer));
+
+    [Fact]
+    public void No_text_makes_the_judge_throw()
+    {
+        var random = new Random(2);
+        const string letters = "0123456789+-*/() ()=×÷−a.,%^\0\n";
+        var problem = Countdown.Of([3, 5, 9], 24, "");
+        for (var i = 0; i < 20_000; i++)
+            Countdown.Judge(problem, string.Concat(
+                Enumerable.Range(0, random.Next(30)).Select(_ => letters[random.Next(letters.Length)])));
+        Countdown.Judge(problem, new string('(', 5_000) + "3" + new string(')', 5_000));
+        Countdown.Judge(problem, string.Join('+', Enumerable.Repeat("3", 5_000)));
+    }
 
     [Theory]
     [InlineData("8 5", Verdict.Right)]
