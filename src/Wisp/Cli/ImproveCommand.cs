@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Wisp.Compute;
-using Wisp.Model;
 using Wisp.Train;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Conversations;

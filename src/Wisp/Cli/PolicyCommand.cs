@@ -81,7 +81,7 @@ internal static class PolicyCommand
                 $"{parse.GetValue(policy.Reference)}: is of another shape than the model. Choose a reference that " +
                 "the model comes from.");
         var trained = start.Weights.Map.Config.Context;
-        var plan = policy.Plan(parse, judges.HashOf(rewardName), judges.HashOf(judgeName));
+        var plan = policy.Plan(parse, Judges.HashOf(rewardName), Judges.HashOf(judgeName));
         PromptBook book;
         IReadOnlyList<Conversation> conversations = [];
         if (task is not null)
@@ -111,8 +111,8 @@ internal static class PolicyCommand
         whole = whole with { Steps = options.Steps(parse, _ => 1)!.Value };
         var tuning = new PolicyTuning(whole, start.Weights, goal, pool, reference?.Weights);
         var folder = TuningProgram.NewFolder(options.OutputFolder(parse));
-        judges.Keep(rewardName, Path.Combine(folder, Judges.RewardFile));
-        judges.Keep(judgeName, Path.Combine(folder, Judges.JudgeFile));
+        Judges.Keep(rewardName, Path.Combine(folder, Judges.RewardFile));
+        Judges.Keep(judgeName, Path.Combine(folder, Judges.JudgeFile));
         if (task is null)
             ConversationFile.Write(Path.Combine(folder, PromptsName), conversations);
         return (tuning, folder, start);
@@ -150,7 +150,7 @@ internal static class PolicyCommand
         private static bool IsName(string name) => s_ofTasks.Contains(name) || AnswerScore.Names.Contains(name);
 
         /// <summary>The name, or what identifies the model's file.</summary>
-        public string HashOf(string name)
+        public static string HashOf(string name)
         {
             if (IsName(name))
                 return name;
@@ -178,7 +178,7 @@ internal static class PolicyCommand
                 $"{path}: is not the reward model that the run began with (expected {nameOrHash[..12]}).");
         }
 
-        public void Keep(string name, string path)
+        public static void Keep(string name, string path)
         {
             if (!IsName(name))
                 File.Copy(Models.Find(name), path, overwrite: true);

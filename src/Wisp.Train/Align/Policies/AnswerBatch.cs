@@ -1,4 +1,3 @@
-using Wisp.Compute;
 using Wisp.Model;
 
 namespace Wisp.Train.Align.Policies;

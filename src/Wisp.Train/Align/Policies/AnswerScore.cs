@@ -1,5 +1,4 @@
 using Wisp.Model;
-using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Pairs;
 using Wisp.Train.Align.Tasks;
 

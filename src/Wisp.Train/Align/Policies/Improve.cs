@@ -1,6 +1,5 @@
 using Wisp.Compute;
 using Wisp.Model;
-using Wisp.Run;
 using Wisp.Train.Align.Tasks;
 using Wisp.Train.Data;
 using Wisp.Train.Report;
