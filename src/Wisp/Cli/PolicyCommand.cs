@@ -33,6 +33,7 @@ internal static class PolicyCommand
             "Conversations whose first requests are answered, in any shape that `wisp train sft` reads");
         var policy = new PolicyArguments(command, stage);
         command.SetAction((parse, cancel) => Task.Run(() => Run(parse, options, policy, stage, cancel), cancel));
+        command.Check = parse => options.CheckPrompts(parse);
         return command;
     }
 

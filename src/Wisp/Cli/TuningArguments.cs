@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Wisp.Compute;
 using Wisp.Train.Align;
+using Wisp.Train.Align.Conversations;
 using Wisp.Train.Align.Policies;
 using Wisp.Train.Report;
 
@@ -169,6 +170,14 @@ internal sealed class TuningArguments
         if (records < 2)
             throw new UserException($"{string.Join(", ", Files(parse))}: {records} records; two are the fewest to " +
                 "learn from, one of them held out.");
+    }
+
+    /// <summary>The same where a stage answers requests: they are read through, if they come from files.</summary>
+    public void CheckPrompts(ParseResult parse)
+    {
+        Habits(parse, 0);
+        foreach (var file in parse.GetValue(Data) ?? [])
+            _ = ConversationReader.Read(file, SkipsFaulty(parse) ? _ => { } : null).Count();
     }
 
     /// <summary>The plan but for its budget, which needs the data.</summary>
