@@ -20,9 +20,6 @@ public sealed class Answer(IChatClient client, IReadOnlyList<AIFunction> tools)
     // A model that calls and calls would never answer; after so many times it is offered nothing more.
     private const int MaxRounds = 6;
 
-    // Beyond the sixth the others share almost nothing.
-    private const int Alternatives = 6;
-
     private readonly List<MessagePart> _parts = [];
     private readonly List<ScoredToken> _scores = [];
     private readonly Tokenizer? _tokenizer = client.GetService(typeof(Tokenizer)) as Tokenizer;

@@ -2,7 +2,6 @@ using System.CommandLine;
 using Microsoft.Extensions.AI;
 using Spectre.Console;
 using Wisp.Ai.Arithmetic;
-using Wisp.Run;
 using Wisp.Serve.Store;
 using Wisp.Serve.Talk;
 
