@@ -50,7 +50,7 @@ public sealed class ServeOptions
     /// <summary>Whether the log tells what is asked and answered; without it only numbers.</summary>
     public bool LogContent { get; set; }
 
-    /// <summary>The SQLite file that keeps conversations; null keeps them in memory, until the server ends.</summary>
+    /// <summary>The SQLite file of conversations and responses; null keeps them until the server ends.</summary>
     public string? Database { get; set; }
 
     public TimeProvider Time { get; set; } = TimeProvider.System;

@@ -5,6 +5,7 @@ using Wisp.Serve.LlamaServer;
 using Wisp.Serve.Loading;
 using Wisp.Serve.Ollama;
 using Wisp.Serve.OpenAi;
+using Wisp.Serve.OpenAi.Responses;
 using Wisp.Serve.Store;
 using Wisp.Serve.Watching;
 
@@ -32,6 +33,8 @@ public static class WispServing
         services.AddSingleton(_ => options.Database is { } path ? WispDatabase.Open(path) : WispDatabase.InMemory());
         services.AddSingleton(provider =>
             new Conversations(provider.GetRequiredService<WispDatabase>(), options.Time));
+        services.AddSingleton(provider =>
+            new ResponseStore(provider.GetRequiredService<WispDatabase>(), options.Time));
         services.AddMetrics();
         services.AddSingleton<Telemetry>();
         services.AddSingleton<PrometheusText>();

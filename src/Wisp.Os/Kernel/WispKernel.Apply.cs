@@ -207,7 +207,15 @@ public sealed partial class WispKernel
     // What the turn asked of the memory when it was taken, and what it left there.
     private static void Revisit(Process process, string text)
     {
-        _ = process.Space.Prompt();
+        try
+        {
+            _ = process.Space.Prompt();
+        }
+        catch (WindowException)
+        {
+            return; // so the process ends, as it did then
+        }
+
         if (text.Length > 0)
             process.Space.Fault(text);
     }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.AI;
 using Wisp.Serve.Http;
 using Wisp.Serve.OpenAi;

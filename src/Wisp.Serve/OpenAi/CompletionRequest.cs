@@ -58,7 +58,7 @@ internal sealed record CompletionRequest
             Prompts = prompts, Choices = choices, Echo = echo, LogProbabilities = scores,
             Stop = SamplingFields.Stops(fields), Stream = fields.Flag("stream") ?? false,
             IncludeUsage = streamed?.Flag("include_usage") ?? false,
-            NewRequest = Seeded(fields, model, new EngineRequest
+            NewRequest = Seeded(fields, new EngineRequest
             {
                 Prompt = [], MaxTokens = tokens, Sampling = sampling, End = model.Tokenizer.EndOfGeneration,
                 LogProbabilities = scores,
@@ -87,8 +87,7 @@ internal sealed record CompletionRequest
     }
 
     // Each choice has a seed of its own and walks the grammar from its beginning.
-    private static Func<EngineRequest> Seeded(
-        Fields fields, WritingModel model, EngineRequest request, TokenMask? grammar)
+    private static Func<EngineRequest> Seeded(Fields fields, EngineRequest request, TokenMask? grammar)
     {
         var seed = SamplingFields.Seed(fields) ?? unchecked((ulong)Random.Shared.NextInt64());
         return () => request with

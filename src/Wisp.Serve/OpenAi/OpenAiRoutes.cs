@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Wisp.Serve.Http;
 using Wisp.Serve.Loading;
+using Wisp.Serve.OpenAi.Responses;
 
 namespace Wisp.Serve.OpenAi;
 
@@ -23,6 +24,12 @@ internal static class OpenAiRoutes
         Post("/v1/chat/completions", new ChatCompletions(pool, options.Time).Handle);
         Post("/v1/completions", new Completions(pool, options.Time).Handle);
         Post("/v1/embeddings", new Embeddings(pool).Handle);
+        var responses = new ResponseRoutes(
+            pool, routes.ServiceProvider.GetRequiredService<ResponseStore>(), options.Time);
+        routes.MapPost("/v1/responses", faults.Guard(ApiError.Responses, responses.Create));
+        routes.MapGet("/v1/responses/{id}", faults.Guard(ApiError.OpenAi, responses.Find));
+        routes.MapGet("/v1/responses/{id}/input_items", faults.Guard(ApiError.OpenAi, responses.Input));
+        routes.MapDelete("/v1/responses/{id}", faults.Guard(ApiError.OpenAi, responses.Delete));
         routes.MapGet("/v1/models", faults.Guard(ApiError.OpenAi, context => ListModels(context, pool)));
         routes.MapGet("/v1/models/{**name}", faults.Guard(ApiError.OpenAi, context => OneModel(context, pool)));
 

@@ -48,6 +48,15 @@ internal static class Schema
         );
         CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
         """,
+        """
+        CREATE TABLE responses (
+            id TEXT PRIMARY KEY,
+            previous TEXT,
+            input TEXT NOT NULL,
+            reply TEXT NOT NULL,
+            created INTEGER NOT NULL
+        );
+        """,
     ];
 
     public static int Version => s_steps.Length;

@@ -97,8 +97,10 @@ internal sealed partial class Work
 
         _telemetry.Duration.Record(took, tags);
         _span?.Dispose();
-        LogDone(_telemetry.Log, _operation, _model, fault ?? string.Join(',', _reasons), _read, _cached, _written,
-            Math.Round(took, 3));
+        if (!_telemetry.Log.IsEnabled(LogLevel.Information))
+            return;
+        var (outcome, seconds) = (fault ?? string.Join(',', _reasons), Math.Round(took, 3));
+        LogDone(_telemetry.Log, _operation, _model, outcome, _read, _cached, _written, seconds);
     }
 
     private void Measure(in TagList tags, double took)

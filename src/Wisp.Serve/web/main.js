@@ -16,7 +16,14 @@ let conversations = [];
 const thread = new Thread($('messages'), {
   edit: (message, text) => send(text, message.parent ?? null),
   regenerate: message => answer(message.parent),
-  show: async leaf => { thread.leaf = leaf; thread.draw(); toEnd(false); await tried(() => api.change(current.id, { leaf })); },
+  show: async leaf => {
+    thread.leaf = leaf;
+    thread.draw();
+    const run = running();
+    if (run?.parent === leaf) thread.root.append(run.view.element);
+    toEnd(false);
+    await tried(() => api.change(current.id, { leaf })).catch(() => {});
+  },
 });
 
 // What the server does not answer to stands in a banner, and is tried again.
@@ -241,7 +248,7 @@ async function answer(parent) {
   async function settle() {
     const stay = nearEnd();
     if (ended) {
-      at.add(ended);
+      if (at.leaf === parent) at.add(ended); else at.keep(ended); // somebody may look at another version by now
       say('The answer is complete.');
       if (context?.leftOut)
         at.root.append(h('p', { className: 'note' }, `The context of ${context.context} tokens is full: the model no longer sees the first ${context.leftOut} message${context.leftOut === 1 ? '' : 's'}.`));

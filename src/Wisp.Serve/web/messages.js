@@ -26,6 +26,11 @@ export class Thread {
     this.draw();
   }
 
+  keep(message) {
+    this.messages.set(message.id, message);
+    this.draw();
+  }
+
   get branch() {
     const branch = [];
     for (let at = this.messages.get(this.leaf); at; at = this.messages.get(at.parent)) branch.unshift(at);

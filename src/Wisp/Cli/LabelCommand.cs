@@ -37,6 +37,7 @@ internal static class LabelCommand
     {
         var console = Terminal.On(parse.InvocationConfiguration.Output);
         var desk = arguments.Desk(parse);
+        _ = arguments.Port(parse); // a fault of the command line is told before a model is loaded
         using var log = LabelLog.Open(arguments.File(parse));
         if (log.TornBytes > 0)
             Terminal.Say(console, $"{log.Path}: the last {log.TornBytes} bytes were half a record, left by a program " +
@@ -109,6 +110,8 @@ internal static class LabelCommand
         var prompts = new List<Conversation>();
         foreach (var path in arguments.Prompts(parse))
             prompts.AddRange(PromptReader.Read(path));
+        if (prompts.Count == 0)
+            throw new UserException("There are no prompts: the file is empty.");
         var (count, names) = arguments.Models(parse);
         var sampling = arguments.Sampling(parse);
         ProgressLine? line = null; // only where there is something to wait for

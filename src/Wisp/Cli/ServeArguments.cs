@@ -65,6 +65,8 @@ internal sealed class ServeArguments
     private readonly Option<int> _threads = Whole(
         "--threads", "Threads that a model computes with; 0 means all cores", 0);
 
+    private readonly Option<bool> _open = new("--open") { Description = "Open the page in a browser" };
+
     private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "Log warnings and errors only" };
 
     private readonly Option<bool> _json = new("--log-json") { Description = "Log one JSON object a line" };
@@ -80,6 +82,7 @@ internal sealed class ServeArguments
     {
         command.Add(_model);
         command.Add(_folders);
+        command.Add(_open);
         command.Add("Network", _host, _port, _keys, _origins, _names);
         command.Add("Capacity", _context, _cache, _parallel, _queue, _loaded, _idle);
         command.Add("Speed and memory", _threads);
@@ -139,6 +142,9 @@ internal sealed class ServeArguments
             Logging = logging => Log(parse, logging),
         };
     }
+
+    /// <summary>Whether the page is opened in a browser.</summary>
+    public bool Opens(ParseResult parse) => parse.GetValue(_open);
 
     private List<string> Keys(ParseResult parse, Func<string, string?> environment)
     {

@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Net.Sockets;
 using Wisp.Serve;
 
 namespace Wisp.Cli;
@@ -32,11 +35,17 @@ internal static class ServeCommand
         {
             await server.Ready.WaitAsync(cancel);
             error.WriteLine(Welcome(server, listen.ApiKeys.Count > 0));
+            if (arguments.Opens(parse))
+                Browse(server.Address, error);
             await Task.Delay(Timeout.Infinite, cancel);
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             error.WriteLine("wisp: finishing the answers that are being written; Ctrl-C again ends them");
+        }
+        catch (Exception e) when (server.Ready.IsFaulted)
+        {
+            throw new UserException(e.Message, e);
         }
 
         await server.Stop(CancellationToken.None);
@@ -50,10 +59,22 @@ internal static class ServeCommand
         {
             return await WispServer.Start(options, listen, cancel);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             throw new UserException($"{listen.Address}:{listen.Port} cannot be listened on: another program has it, " +
                 "or this machine has no such address. Choose another with --port or --host.", e);
+        }
+    }
+
+    private static void Browse(Uri page, TextWriter error)
+    {
+        try
+        {
+            using var browser = Process.Start(new ProcessStartInfo(page.ToString()) { UseShellExecute = true });
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException)
+        {
+            error.WriteLine($"wisp: no browser could be opened ({e.Message}); open {page} yourself");
         }
     }
 

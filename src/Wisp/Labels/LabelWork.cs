@@ -36,7 +36,6 @@ internal sealed class LabelWork
 
     /// <summary>Prompts for models to answer.</summary>
     /// <param name="earlier">What others were shown is shown again where the models are the same.</param>
-    /// <exception cref="UserException">There is no prompt.</exception>
     /// <exception cref="InvalidDataException">A model's template leaves out part of a prompt.</exception>
     public static LabelWork Of(
         IReadOnlyList<Conversation> prompts, IReadOnlySet<string> done, LabelReading earlier, ulong seed, int count,
@@ -44,8 +43,6 @@ internal sealed class LabelWork
     {
         string KeyOf(Conversation prompt) => Comparison.SourceKeyOf(prompt, models.Select(model => model.Hash));
         Conversation[] once = [.. prompts.DistinctBy(KeyOf)];
-        if (once.Length == 0)
-            throw new UserException("There are no prompts: the file is empty.");
         Conversation[] left = [.. once.Where(prompt => !done.Contains(KeyOf(prompt)))];
         foreach (var model in models)
             model.Require(left);

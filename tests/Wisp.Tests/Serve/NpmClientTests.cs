@@ -8,7 +8,7 @@ namespace Wisp.Tests.Serve;
 public class NpmClientTests
 {
     [Theory, Trait("cost", "medium")]
-    [InlineData("openai", 11)]
+    [InlineData("openai", 13)]
     [InlineData("ollama", 12)]
     public async Task The_client_from_npm_is_served(string client, int steps)
     {

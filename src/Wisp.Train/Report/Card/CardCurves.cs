@@ -55,7 +55,7 @@ internal static class CardCurves
             var high = lines.Max(line => line.Points.Max(p => p.Y));
             Figure(page, stage.Name, group.Key, SvgChart.Lines(
                 $"{group.Key} of {stage.Name}", "steps", x,
-                low == high ? Axis.Spread(low - 0.5, high + 0.5, wanted: 5) : Axis.Spread(low, high, wanted: 5),
+                Axis.Linear(low, high, wanted: 5),
                 [.. lines.Select((line, i) => new Series(
                     line.Name, s_styles[i], line.Points, Dots: line.Points.Count <= 40, EndLabel: true))]),
                 lines.Count < 2 ? [] : [.. lines.Select((line, i) => (s_styles[i], line.Name))]);

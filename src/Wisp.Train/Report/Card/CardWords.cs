@@ -31,7 +31,7 @@ internal static class CardWords
         var last = card.Last.Report;
         List<Headline> facts =
         [
-            new("Model", Human.Short(last.Parameters) + " parameters",
+            new("Parameters", Human.Short(last.Parameters),
                 last.WeightsBytes > 0 ? Human.Bytes(last.WeightsBytes) + " on disk" : ""),
             new("Stages", $"{card.Stages.Count}", string.Join(", ", card.Stages.Select(stage => stage.Name))),
             new("Training", Time(card.Seconds), "in the steps of all stages"),

@@ -10,7 +10,7 @@ namespace Wisp.Train.Report.Card;
 /// </summary>
 internal static class WhiskerChart
 {
-    private const int Width = 420, Left = 118, Right = 74, Row = 30, Top = 8, Bottom = 30;
+    private const int Width = 420, Left = 118, Right = 92, Row = 30, Top = 8, Bottom = 30;
 
     /// <param name="values">By stage its name, its place in the order of colours, and its value.</param>
     public static string Draw(

@@ -64,7 +64,7 @@ internal static class KernelCommand
                 core, tree.Tree, parse.GetValue(journal) ?? DefaultJournal(),
                 KernelSocket.Path(Environment.GetEnvironmentVariable), file.Path)
             {
-                NewSpace = () => Space(core),
+                NewSpace = () => Space(core.Codec, core.Context),
                 Options = new KernelOptions
                 {
                     Scheduling = SchedulingOptions.Default with { Policy = parse.GetRequiredValue(policy) },
@@ -85,11 +85,11 @@ internal static class KernelCommand
     }
 
     // A third of the window is for the answer. A window in which pages could not be moved about is used as it is.
-    private static AddressSpace Space(EngineCore core)
+    internal static AddressSpace Space(PromptCodec codec, int context)
     {
-        var reserve = core.Context / 3;
-        return core.Context - reserve < MemoryLimits.SmallestRoom ? new Transcript(core.Codec)
-            : new PagedMemory(core.Codec, new MemoryLimits(core.Context, reserve));
+        var reserve = context / 3;
+        return context - reserve < MemoryLimits.SmallestRoom ? new Transcript(codec)
+            : new PagedMemory(codec, new MemoryLimits(context, reserve));
     }
 
     private static UserTree OpenTree(TextWriter error)

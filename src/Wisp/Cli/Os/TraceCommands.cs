@@ -3,7 +3,6 @@ using Wisp.Kernel;
 using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Remote;
-using Wisp.Memory;
 using Wisp.Model;
 
 namespace Wisp.Cli.Os;
@@ -71,12 +70,13 @@ internal static class TraceCommands
             }
 
             // Only the vocabulary of the model is needed: what it wrote stands in the journal.
-            var recorded = entries.Select(e => e.Event).OfType<Booted>().Last().Model;
+            var boot = entries.Select(e => e.Event).OfType<Booted>().Last();
             using var gguf = Gguf.Open(parse.GetValue(model) is { } given ? Models.Find(given)
-                : File.Exists(recorded) ? recorded : Models.Find(null));
+                : File.Exists(boot.Model) ? boot.Model : Models.Find(null));
             var codec = ChatCodec.Of(ModelFile.ReadTokenizer(gguf)
                 ?? throw new UserException($"{gguf.Path}: holds no tokenizer."));
-            var report = Replay.Run(entries, codec, c => new Transcript(c), cancel: cancel);
+            var report = Replay.Run(
+                entries, codec, c => KernelCommand.Space(c, boot.Context), cancel: cancel);
             output.WriteLine(report.Difference is null
                 ? $"{report.Entries:N0} events came out again, bit for bit."
                 : $"{report.Same:N0} of {report.Entries:N0} events came out again. The first that did not:\n  " +

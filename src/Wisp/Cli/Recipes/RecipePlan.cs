@@ -22,10 +22,12 @@ internal sealed class RecipePlan
     // Options whose values are files, folders or models.
     private static readonly string[] s_paths =
         ["--data", "--model", "--tokenizer", "--reference", "--training-text", "--against", "--judge", "--prompts",
-            "--comparisons", "--reward", "--critic"];
+            "--comparisons", "--reward"];
 
-    private static readonly string[] s_models =
-        ["--model", "--reference", "--against", "--judge", "--tokenizer", "--reward", "--critic"];
+    private static readonly string[] s_models = ["--model", "--reference", "--against", "--tokenizer"];
+
+    // Models by file, or programs by a name that only the command knows.
+    private static readonly string[] s_scorers = ["--judge", "--reward"];
 
     private readonly RootCommand _root;
     private readonly Recipe _recipe;
@@ -133,6 +135,8 @@ internal sealed class RecipePlan
         foreach (var path in (string[])[Path.Combine(_home, value), value])
             if (File.Exists(path) || Directory.Exists(path))
                 return path;
+        if (s_scorers.Contains(option))
+            return value;
         if (s_models.Contains(option))
             return Models.Find(value);
         throw new UserException($"{stage.Where}: {Terminal.Clean(value)}: no such file or folder, neither beside the " +

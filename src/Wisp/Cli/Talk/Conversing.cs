@@ -112,7 +112,10 @@ internal sealed class Conversing : IDisposable
             if (message.Role == MessageRole.User)
                 Console.Profile.Out.Writer.WriteLine(_editor.Prompt + Terminal.Clean(message.Text));
             else
+            {
                 new AnswerDisplay(Console, TimeProvider.System).Finish(message.Parts, "");
+                Console.WriteLine();
+            }
     }
 
     /// <summary>Begins anew; what was said stays kept.</summary>

@@ -129,9 +129,10 @@ internal sealed partial class PseudoTerminal : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows() || !File.Exists("/usr/bin/script"), "script(1) is not installed");
         var program = Path.Combine(AppContext.BaseDirectory, "wisp.dll");
-        var line = string.Join(' ', new[] { "exec", "dotnet", program }.Concat(arguments).Select(word => $"'{word}'"))
-            .Replace("'exec'", "exec", StringComparison.Ordinal);
-        var start = new ProcessStartInfo("/usr/bin/script", ["-qefc", $"stty cols 100 rows 30; {line}", "/dev/null"])
+        // Whoever runs the tests in the background has Ctrl-C ignored, and children inherit that.
+        var line = "stty cols 100 rows 30; exec env --default-signal=INT dotnet " +
+            string.Join(' ', arguments.Prepend(program).Select(word => $"'{word}'"));
+        var start = new ProcessStartInfo("/usr/bin/script", ["-qefc", line, "/dev/null"])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8,
             Environment = { ["XDG_DATA_HOME"] = folder, ["TERM"] = "xterm-256color" },

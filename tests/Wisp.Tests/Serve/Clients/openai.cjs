@@ -131,6 +131,30 @@ const steps = {
     }
   },
 
+  async responses() {
+    const first = await client.responses.create({ model, input: 'My name is Ada.', max_output_tokens: 12 });
+    assert.equal(first.object, 'response');
+    assert.equal(first.output_text.length > 0, true);
+    const next = await client.responses.create({
+      model, input: 'What is my name?', previous_response_id: first.id, max_output_tokens: 12,
+    });
+    assert(next.usage.input_tokens > first.usage.input_tokens);
+    assert(next.usage.input_tokens_details.cached_tokens > 0);
+    const kept = await client.responses.retrieve(first.id);
+    assert.equal(kept.output_text ?? kept.output[0].content[0].text, first.output_text);
+    await client.responses.delete(next.id);
+    await assert.rejects(client.responses.retrieve(next.id), OpenAI.NotFoundError);
+  },
+
+  async responses_streamed() {
+    const stream = client.responses.stream({ model, input: 'Tell me a story.', max_output_tokens: 16, seed: 4 });
+    let text = '';
+    stream.on('response.output_text.delta', (event) => (text += event.delta));
+    const last = await stream.finalResponse();
+    assert.equal(last.output[0].content[0].text, text);
+    assert.equal(last.status, 'incomplete');
+  },
+
   async errors() {
     await assert.rejects(client.chat.completions.create({ model: 'gpt-7', messages: ask }), OpenAI.NotFoundError);
     await assert.rejects(client.chat.completions.create({ model, messages: [] }), (error) => {

@@ -104,7 +104,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await Page.Keyboard.PressAsync("e");
         await Page.Locator(".editor textarea").FillAsync("What is 2 + 3?");
         await Page.Keyboard.PressAsync("Enter");
-        await Assertions.Expect(Answers.Last).ToContainTextAsync("5");
+        await Assertions.Expect(Answers.Last.Locator(".markdown")).ToContainTextAsync("5");
         await Assertions.Expect(Page.Locator(".message.user .branches")).ToHaveTextAsync("2/2");
         await Page.RunAndWaitForResponseAsync(
             () => Page.Locator(".message.user .branches button").First.ClickAsync(),
@@ -199,6 +199,10 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
     public async Task Settings_hold_for_the_conversation_and_can_be_kept()
     {
         await Open();
+        await Page.Keyboard.PressAsync("Escape");
+        await Page.Keyboard.PressAsync("?");
+        await Assertions.Expect(Page.Locator("#keys div", new() { HasText = "Send" }).Locator("kbd"))
+            .ToHaveTextAsync("Enter");
         await Page.Keyboard.PressAsync("Escape");
         await Page.Keyboard.PressAsync(",");
         var most = Page.Locator("#settings label", new() { HasText = "Most tokens" }).Locator("input");
