@@ -223,7 +223,7 @@ public sealed class EngineTests : IDisposable
         using var pool = new WorkerPool(2);
         await using var engine = new Engine(View, new EngineOptions { Context = 100 }, pool);
         Assert.Contains("The prompt has 90 tokens and 20 more are asked for; the context holds 100.",
-            Assert.Throws<ArgumentException>(() => engine.Start(Request(1, 90, 20))).Message);
+            Assert.Throws<PromptTooLongException>(() => engine.Start(Request(1, 90, 20))).Message);
         Assert.Throws<ArgumentException>(() => engine.Start(Request(1, 0, 20)));
         Assert.ThrowsAny<ArgumentException>(() => engine.Start(Request(1, 10, 0)));
         Assert.Throws<ArgumentException>(() => engine.Start(Request(1, 10, 5) with { Prompt = [281] }));
