@@ -112,31 +112,29 @@ public class ServerBehaviourTests
         await server.Get("/health"); // probes have no key
     }
 
-    [Theory]
-    [InlineData("evil.example", null, HttpStatusCode.Forbidden)]
-    [InlineData("evil.example:8080", null, HttpStatusCode.Forbidden)]
-    [InlineData("127.0.0.1.evil.example", null, HttpStatusCode.Forbidden)]
-    [InlineData("localhost", null, HttpStatusCode.OK)]
-    [InlineData("friendly.example", null, HttpStatusCode.OK)]
-    [InlineData(null, "http://evil.example", HttpStatusCode.Forbidden)]
-    [InlineData(null, "null", HttpStatusCode.Forbidden)]
-    [InlineData(null, "http://page.example", HttpStatusCode.OK)]
-    public async Task Other_names_and_other_pages_are_let_in_only_where_they_are_allowed(
-        string? host, string? origin, HttpStatusCode status)
+    [Fact]
+    public async Task Other_names_and_other_pages_are_let_in_only_where_they_are_allowed()
     {
         await using var server = await LiveServer.Open(new ServeOptions(), new ListenOptions
         {
             AllowedHosts = ["friendly.example"], AllowedOrigins = ["http://page.example"],
         });
-        using var request = new HttpRequestMessage(HttpMethod.Post, Chat) { Content = LiveServer.Body(Hello) };
-        request.Headers.Host = host;
-        if (origin is not null)
-            request.Headers.TryAddWithoutValidation("Origin", origin);
-        using var response = await server.Http.SendAsync(request);
-        Assert.Equal(status, response.StatusCode);
-        Assert.Equal(status == HttpStatusCode.OK && origin is not null ? [origin] : [],
-            response.Headers.TryGetValues("Access-Control-Allow-Origin", out var allowed) ? allowed : []);
-        Assert.Equal(0, server.Engine.Use.Used);
+        foreach (var (host, origin, allowed) in ((string?, string?, bool)[])[
+            ("evil.example", null, false), ("evil.example:8080", null, false),
+            ("127.0.0.1.evil.example", null, false), ("localhost", null, true), ("friendly.example", null, true),
+            (null, "http://evil.example", false), (null, "null", false), (null, "http://page.example", true),
+            (null, server.Server.Address.ToString().TrimEnd('/'), true)])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, Chat) { Content = LiveServer.Body(Hello) };
+            request.Headers.Host = host;
+            if (origin is not null)
+                request.Headers.TryAddWithoutValidation("Origin", origin);
+            using var response = await server.Http.SendAsync(request);
+            Assert.True(allowed == response.IsSuccessStatusCode, $"{host} {origin}: {response.StatusCode}");
+            Assert.True(allowed || response.StatusCode == HttpStatusCode.Forbidden, $"{host} {origin}");
+            Assert.Equal(origin == "http://page.example",
+                response.Headers.Contains("Access-Control-Allow-Origin"));
+        }
     }
 
     [Fact]
