@@ -74,7 +74,9 @@ internal static class ImproveCommand
         // Every round learns from new answers, so the rate does not fall to nothing before the last.
         return (options.Plan(parse, start.Hash, book.Hash, context, plan) with
         {
-            Steps = options.Steps(parse, _ => 1)!.Value, WarmUp = 0, WarmDown = 0,
+            Steps = options.Steps(parse, _ => 1)!.Value,
+            WarmUp = 0,
+            WarmDown = 0,
         }).Validated();
     }
 }

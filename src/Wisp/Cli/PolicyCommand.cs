@@ -107,7 +107,9 @@ internal static class PolicyCommand
             book, judges.Open(rewardName, book, trained), judges.Open(judgeName, book, trained));
         var whole = (options.Plan(parse, start.Hash, book.Hash, context, plan) with
         {
-            HeldOut = options.HeldOut(parse), Beta = policy.Beta(parse), WarmDown = 1,
+            HeldOut = options.HeldOut(parse),
+            Beta = policy.Beta(parse),
+            WarmDown = 1,
         }).Validated();
         whole = whole with { Steps = options.Steps(parse, _ => 1)!.Value };
         var tuning = new PolicyTuning(whole, start.Weights, goal, pool, reference?.Weights);
