@@ -39,11 +39,12 @@ internal sealed class PageIndex
 
     /// <summary>
     /// Pages by how well they answer, best first, each with the share of the question's information that stands in
-    /// it: a page that shares only "what is the" has next to none.
+    /// it, and which of its first 64 words do: a page that shares only "what is the" has next to none.
     /// </summary>
-    public List<(int Page, double Score, double Share)> Search(string question)
+    public List<(int Page, double Score, double Share, ulong Words)> Search(string question)
     {
-        var scores = new Dictionary<int, (double Score, double Share)>();
+        var scores = new Dictionary<int, (double Score, double Share, ulong Words)>();
+        var bit = 1UL;
         var mean = _lengths.Count == 0 ? 1 : Math.Max(1, (double)_words / _lengths.Count);
         var all = 0.0;
         foreach (var word in Words(question).ToHashSet())
@@ -55,11 +56,13 @@ internal sealed class PageIndex
             {
                 var norm = count + (K1 * (1 - B + (B * _lengths[page] / mean)));
                 var before = scores.GetValueOrDefault(page);
-                scores[page] = (before.Score + (idf * count * (K1 + 1) / norm), before.Share + idf);
+                scores[page] = (before.Score + (idf * count * (K1 + 1) / norm), before.Share + idf, before.Words | bit);
             }
+
+            bit <<= 1;
         }
 
-        return [.. scores.Select(pair => (pair.Key, pair.Value.Score, pair.Value.Share / all))
+        return [.. scores.Select(pair => (pair.Key, pair.Value.Score, pair.Value.Share / all, pair.Value.Words))
             .OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Key)];
     }
 

@@ -5,7 +5,7 @@ public sealed partial class PagedMemory
 {
     private const int MostNamed = 4; // pages that one text of a model can bring in
     private const int MostPrefetched = 3;
-    private const double PrefetchShare = 0.35; // of a question's information that a page must share with it
+    private const double LeastShare = 0.25; // of a question's information that must stand in a page
     private const int ThrashFaults = 3;
 
     private PageIndex _index = new();
@@ -44,14 +44,16 @@ public sealed partial class PagedMemory
     }
 
     /// <summary>Pages that speak of what a text speaks of, best first, wherever they are.</summary>
-    public IReadOnlyList<Page> Search(string question, int most = 10)
+    public IReadOnlyList<Page> Search(string question, int most = 10) =>
+        [.. Hits(question).Take(most).Select(hit => _pages[hit.Page].Page)];
+
+    private IEnumerable<(int Page, ulong Words)> Hits(string question)
     {
         for (var i = _index.Count; i < _pages.Count; i++)
             // Summaries repeat words of other pages, and what is always there need not be found.
             _index.Add(_pages[i].Page.Kind is PageKind.Summary or PageKind.Instructions or PageKind.Tools
                 or PageKind.Tail ? "" : _pages[i].Page.Part.Text);
-        return [.. _index.Search(question).Where(hit => hit.Share >= PrefetchShare).Take(most)
-            .Select(hit => _pages[hit.Page].Page)];
+        return _index.Search(question).Where(hit => hit.Share >= LeastShare).Select(hit => (hit.Page, hit.Words));
     }
 
     /// <summary>Keeps a page, and those that go with it, in the prompt until it is unpinned as often; brings it in
@@ -98,13 +100,19 @@ public sealed partial class PagedMemory
     private void Prefetch(string question)
     {
         var room = Limits.Of(Limits.Prefetch);
-        foreach (var page in Search(question, MostPrefetched))
+        var (taken, covered) = (0, 0UL);
+        foreach (var (number, words) in Hits(question))
         {
-            var entry = _pages[page.Id.Number - 1];
-            entry.LastUse = _turn;
-            if (page.Tokens > room || !Map(entry))
+            // Earlier questions of the same form are much like this one; what they lack is what is asked for.
+            if ((words & ~covered) == 0 || _pages[number].Page.Tokens > room)
                 continue;
-            room -= page.Tokens;
+            if (taken++ == MostPrefetched)
+                break;
+            covered |= words;
+            _pages[number].LastUse = _turn;
+            if (!Map(_pages[number]))
+                continue;
+            room -= _pages[number].Page.Tokens;
             Counters = Counters with { Prefetched = Counters.Prefetched + 1 };
         }
     }

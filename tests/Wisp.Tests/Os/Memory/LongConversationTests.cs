@@ -5,27 +5,57 @@ namespace Wisp.Tests.Os.Memory;
 
 /// <summary>
 /// Conversations ten times longer than the window, with a model that reads nothing but its prompt: it answers from a
-/// fact that stands there, else it names the line most like the question, or opens the summaries one after the other.
+/// fact that stands there, else it names the line that is about the question, else it opens one summary after another.
 /// </summary>
 public class LongConversationTests
 {
     private static readonly Label s_user = Label.From(Source.User);
 
-    // Returns the answer, or a text with the names of pages that it wants to see.
-    private static string Answer(string prompt, string thing, HashSet<PageId> seen)
+    // One question, and what the model has noted while it looked for the answer.
+    private sealed class Reader(string thing)
     {
-        var fact = prompt.IndexOf($"code of {thing} is ", StringComparison.Ordinal);
-        if (fact >= 0)
-            return prompt[(fact + $"code of {thing} is ".Length)..].Split('.')[0];
-        // Lines that name pages, those that show the thing before the summaries, the newest first.
-        var lines = prompt.Split('\n').Where(line => line.Contains("⟦page:", StringComparison.Ordinal)).ToList();
-        var wanted = lines.Where(line => line.Contains(thing, StringComparison.Ordinal))
-            .Concat(lines.Where(line => line.Contains("summary of", StringComparison.Ordinal)))
-            .SelectMany(StubText.Named).FirstOrDefault(id => !seen.Contains(id));
-        if (wanted.Number == 0)
-            return "I do not know.";
-        seen.Add(wanted);
-        return $"I have to look at ⟦page:{wanted}";
+        private readonly HashSet<PageId> _looked = [], _opened = [], _exhausted = [];
+
+        public int Looks { get; private set; }
+
+        public string Answer(string prompt)
+        {
+            var fact = prompt.IndexOf($"code of {thing} is ", StringComparison.Ordinal);
+            if (fact >= 0)
+                return prompt[(fact + $"code of {thing} is ".Length)..].Split('.')[0];
+            var lines = prompt.Split('\n');
+            var names = lines.Where(IsName);
+            if (names.Where(line => line.Contains($"About {thing}:", StringComparison.Ordinal))
+                .SelectMany(StubText.Named).FirstOrDefault(_looked.Add) is { Number: > 0 } about)
+                return Look(about);
+            Note(lines);
+            PageId[] summaries = [.. names.Where(IsSummary).Select(line => StubText.Named(line)[0])
+                .Where(id => !_exhausted.Contains(id))];
+            if (summaries.All(_opened.Contains))
+                _opened.Clear(); // what was opened has left the prompt again, and not all of it was read
+            return summaries.FirstOrDefault(_opened.Add) is { Number: > 0 } summary ? Look(summary) : "I do not know.";
+        }
+
+        // A summary is exhausted when all that it names is: pages about something else, and exhausted summaries.
+        private void Note(string[] lines)
+        {
+            for (var i = 1; i < lines.Length; i++)
+                if (lines[i].StartsWith("Summary of ", StringComparison.Ordinal)
+                    && lines[(i + 1)..].TakeWhile(IsName).Where(IsSummary)
+                        .All(line => _exhausted.Contains(StubText.Named(line)[0])))
+                    _exhausted.UnionWith(StubText.Named(lines[i - 1]));
+        }
+
+        private string Look(PageId id)
+        {
+            Looks++;
+            return $"I have to look at ⟦page:{id}";
+        }
+
+        private static bool IsName(string line) =>
+            line.StartsWith("⟦page:", StringComparison.Ordinal) && line.Contains(' ');
+
+        private static bool IsSummary(string line) => line.Contains(" summary of ", StringComparison.Ordinal);
     }
 
     [Theory]
@@ -57,10 +87,10 @@ public class LongConversationTests
         {
             memory.Say(PromptRole.User, $"What is the code of {thing} ?", s_user);
             var answer = "";
-            var seen = new HashSet<PageId>();
+            var reader = new Reader(thing);
             for (var look = 0; look < 300; look++)
             {
-                answer = Answer(WordCodec.Text(memory.Prompt()), thing, seen);
+                answer = reader.Answer(WordCodec.Text(memory.Prompt()));
                 memory.Exchange(WordCodec.Codec.Answer(answer, [6]), []);
                 if (!answer.Contains("⟦page:", StringComparison.Ordinal))
                     break;
@@ -70,7 +100,7 @@ public class LongConversationTests
             asked++;
             right += answer == code ? 1 : 0;
             if (answer != code)
-                Assert.Fail($"{thing}: '{answer}' after {seen.Count} looks, page {page}: {memory.ResidencyOf(page)}");
+                Assert.Fail($"{thing}: '{answer}' after {reader.Looks} looks, page {page}: {memory.ResidencyOf(page)}");
             memory.Needed(page);
         }
 
