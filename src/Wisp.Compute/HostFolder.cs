@@ -172,7 +172,7 @@ public sealed partial class HostFolder : IDisposable
         UnixFileMode? mode = null;
         if (TryLook(folder, name) is { } there)
             using (there)
-                mode = there.Kind == HostNodeKind.File ? Guarded(() => File.GetUnixFileMode(there.Door))
+                mode = there.Kind == HostNodeKind.File ? ModeOf(there)
                     : throw new HostPathException(HostFault.WrongKind,
                         "is a folder, a link or a device; only plain files are written");
         Guarded(() =>
@@ -186,7 +186,7 @@ public sealed partial class HostFolder : IDisposable
                     stream.Flush(flushToDisk: true);
                 }
 
-                if (mode is { } kept)
+                if (mode is { } kept && !OperatingSystem.IsWindows())
                     File.SetUnixFileMode(temporary, kept);
                 File.Move(temporary, $"{folder.Door}/{name}", overwrite: true);
             }
@@ -346,6 +346,20 @@ public sealed partial class HostFolder : IDisposable
         return StatX(handle.DangerousGetHandle().ToInt32(), "", ThisOne, 0x7FF, about) == 0
             ? (BinaryPrimitives.ReadUInt16LittleEndian(about.AsSpan(28)), about)
             : throw new HostPathException(HostFault.Failed, "cannot be looked at");
+    }
+
+    private static UnixFileMode? ModeOf(HostNode file)
+    {
+        if (OperatingSystem.IsWindows())
+            return null;
+        try
+        {
+            return File.GetUnixFileMode(file.Door);
+        }
+        catch (IOException)
+        {
+            return null; // the new file gets the mode of new files
+        }
     }
 
     private static string Target(HostNode node) => new FileInfo(node.Door).LinkTarget ?? "";

@@ -8,7 +8,7 @@ public sealed partial class PagedMemory
     private const double LeastShare = 0.25; // of a question's information that must stand in a page
     private const int ThrashFaults = 3;
 
-    private PageIndex _index = new();
+    private readonly PageIndex _index = new();
 
     /// <summary>Whether pages thrash and pinning them all would fill the window: fewer processes should run.</summary>
     public bool IsThrashing { get; private set; }

@@ -2,12 +2,10 @@ using System.CommandLine;
 using Wisp.Compute;
 using Wisp.Kernel;
 using Wisp.Kernel.Cores;
-using Wisp.Kernel.Events;
 using Wisp.Kernel.Remote;
 using Wisp.Kernel.Scheduling;
 using Wisp.Memory;
 using Wisp.Mounts;
-using Wisp.Run;
 
 namespace Wisp.Cli.Os;
 

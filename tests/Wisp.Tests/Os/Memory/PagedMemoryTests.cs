@@ -39,7 +39,7 @@ public class PagedMemoryTests
                 var id = new PageId(1 + random.Next(memory.Pages.Count));
                 if (random.Next(2) == 0)
                     memory.Unpin(id);
-                else if (memory.Pages.Count(page => page.IsPinned) == 0)
+                else if (!memory.Pages.Any(page => page.IsPinned))
                     try
                     {
                         memory.Pin(id);
@@ -240,7 +240,7 @@ public class PagedMemoryTests
 
         Assert.True(memory.Counters.Thrashed > 0);
         Assert.True(memory.IsThrashing);
-        Assert.True(memory.Pages.Count(page => page.IsPinned) >= 1);
+        Assert.Contains(memory.Pages, page => page.IsPinned);
     }
 
     [Fact]
