@@ -258,7 +258,7 @@ public sealed partial class WispKernel
     }
 
     // The turn and its results become memory together.
-    private void Complete(Process process)
+    private static void Complete(Process process)
     {
         process.Space.Exchange(process.Taken!, [.. process.Calls.Select(call => new CallResult(
             call.Call ?? new DriverSyscall(process.Pid, Verb.Call, "/tools", call.Written, Effect.Pure),

@@ -1,5 +1,4 @@
 using Wisp.Kernel.Budgets;
-using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 
 namespace Wisp.Kernel;
@@ -84,7 +83,7 @@ public sealed partial class WispKernel
         return process.Pid;
     }
 
-    private void DropRemote(Process process)
+    private static void DropRemote(Process process)
     {
         if (process.Asking is not { } asking)
             return;

@@ -339,7 +339,7 @@ public sealed partial class WispKernel
     }
 
     // Half a turn is no turn: it is taken again from its beginning.
-    private void DropTurn(Process process)
+    private static void DropTurn(Process process)
     {
         process.Turn = null;
         DropRemote(process);

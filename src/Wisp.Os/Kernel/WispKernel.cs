@@ -65,7 +65,8 @@ public sealed partial class WispKernel : IDisposable
     private readonly Dictionary<int, TaskCompletionSource<ProcessExit>> _waiters = [];
     private long _sequence, _tick;
     private int _lastPid, _lastAsk;
-    private bool _folding, _disposed;
+    private readonly bool _folding; // while the constructor reads a journal again
+    private bool _disposed;
     private DateTimeOffset _now;
     private string? _fault;
 

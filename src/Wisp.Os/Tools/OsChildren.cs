@@ -89,7 +89,7 @@ public sealed class OsChildren(string run)
             {
                 roots.Add(id); // its children are ours, also when it is gone
                 ended.Add(id);
-                SendSignal(id, Kill);
+                _ = SendSignal(id, Kill); // one that is gone already needs none
             }
 
             if (round > 2)

@@ -16,7 +16,7 @@ public partial class ServeCommandTests
     [InlineData("--parallel 0", "--parallel is 0; it must be 1 or more")]
     [InlineData("--idle NaN", "--idle is NaN; it must be 0 (for ever) or more minutes.")]
     [InlineData("--kv f7", "--kv is 'f7'")]
-    [InlineData("--api-key=", "--api-key is empty")]
+    [InlineData("--api-key ", "--api-key is empty")]
     [InlineData("-m /none.gguf", "/none.gguf: no such model file")]
     public void A_value_that_cannot_be_is_one_clear_line(string arguments, string says)
     {

@@ -262,7 +262,7 @@ public sealed class ProcessTests
             switch (call.Path)
             {
                 case "/hangs":
-                    gate.Wait(); // deaf to its cancellation, and on its thread
+                    gate.Wait(CancellationToken.None); // deaf to its cancellation, and on its thread
                     return Task.FromResult(TestDriver.Ok("too late"));
                 case "/throws":
                     throw new InvalidOperationException("broken");

@@ -96,7 +96,7 @@ public sealed class LiveServer : IAsyncLifetime
     {
         ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = "Tell me a story." }),
         ["max_tokens"] = tokens, ["stream"] = stream, ["seed"] = 1,
-        ["logit_bias"] = new JsonObject(Server.Models.Loaded.First().Model.Writer.Tokenizer.EndOfGeneration.Select(
+        ["logit_bias"] = new JsonObject(Server.Models.Loaded[0].Model.Writer.Tokenizer.EndOfGeneration.Select(
             id => KeyValuePair.Create(id.ToString(), (JsonNode?)JsonValue.Create(-100)))),
     }.ToJsonString();
 

@@ -115,6 +115,7 @@ public sealed class TwoFilesExportTests(RunPage page) : IDisposable
         Assert.Contains($"dotnet run {Path.Combine(_folder, "run.cs")} -- ", output.ToString());
         Assert.Contains("Q8_0", output.ToString());
         Assert.Single(command.Parse(["--two-files", _folder, "-m", Source, "--type", "q4"]).Errors);
-        Assert.NotEmpty(command.Parse(["-m", Source]).Errors);
+        Assert.StartsWith("Say what to write", Assert.Throws<UserException>(() => command.Parse(["-m", Source])
+            .Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false })).Message);
     }
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Wisp.Kernel;
 using Wisp.Kernel.Remote;
 
 namespace Wisp.Cli.Os;

@@ -1,8 +1,6 @@
 using System.CommandLine;
-using Wisp.Kernel;
 using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
-using Wisp.Kernel.Remote;
 using Wisp.Model;
 
 namespace Wisp.Cli.Os;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Wisp.Guard;
 using Wisp.Kernel;
 using Wisp.Tools;

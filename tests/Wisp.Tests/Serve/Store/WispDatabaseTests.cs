@@ -89,7 +89,8 @@ public sealed class WispDatabaseTests : IDisposable
         using var database = WispDatabase.Open(_folder["deep/er/wisp.db"]);
         new Conversations(database, TimeProvider.System).Create(new ChatSettings());
         foreach (var file in Directory.GetFiles(_folder["deep/er"]))
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+            if (!OperatingSystem.IsWindows())
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
     }
 
     [Fact]
