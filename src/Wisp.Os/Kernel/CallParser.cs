@@ -106,13 +106,13 @@ internal static class CallParser
                 return new AskSyscall(pid, Text(arguments, "question"));
             case "time.sleep":
                 return arguments.TryGetValue("seconds", out var seconds) && seconds is JsonElement
-                    { ValueKind: JsonValueKind.Number } number && number.TryGetDouble(out var value)
+                { ValueKind: JsonValueKind.Number } number && number.TryGetDouble(out var value)
                     && value is >= 0 and <= 86_400 ? new SleepSyscall(pid, value)
                     : throw new CallFormatException("'seconds' must be a number from 0 to 86400.");
             case "tool.call":
                 var tool = Path("/tools/" + Text(arguments, "name"));
                 var inner = arguments.TryGetValue("arguments", out var found) && found is JsonElement
-                    { ValueKind: JsonValueKind.Object } given ? given.GetRawText() : "{}";
+                { ValueKind: JsonValueKind.Object } given ? given.GetRawText() : "{}";
                 return new DriverSyscall(pid, Verb.Call, tool, inner, classOf(Verb.Call, tool));
             default:
                 if (name.Contains('/') || name.Contains("..") || name.Length > 64)

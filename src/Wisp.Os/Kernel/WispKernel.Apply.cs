@@ -44,8 +44,14 @@ public sealed partial class WispKernel
             return;
         // All branches of one process share its weight.
         var child = Add(e.Pid, e.Parent, parent.Group.Number,
-            parent.Request with { Name = e.Name, Message = e.Message, Stays = false, Detached = false,
-            NewGroup = false },
+            parent.Request with
+            {
+                Name = e.Name,
+                Message = e.Message,
+                Stays = false,
+                Detached = false,
+                NewGroup = false
+            },
             parent.Space.Fork(), parent.Runnable.Share);
         foreach (var grant in parent.Grants.Where(grant => grant.Capability.Delegable && !grant.IsRevoked))
             child.Grants.Add(new Grant(grant.Capability, grant));
@@ -91,7 +97,9 @@ public sealed partial class WispKernel
                 process.Space = _parts.NewSpace();
                 process.Request = process.Request with
                 {
-                    Name = exec.Name, Instructions = exec.Instructions, Message = exec.Message,
+                    Name = exec.Name,
+                    Instructions = exec.Instructions,
+                    Message = exec.Message,
                 };
                 (process.Taken, process.Repeats) = (null, default);
                 Forget(process);
@@ -301,8 +309,13 @@ public sealed partial class WispKernel
                     && (grant.Capability.Rights & made.Needs) != 0) is { } parent)
                     process.Grants.Add(new Grant(parent.Capability with
                     {
-                        Pattern = made.Path, Rights = made.Needs, Uses = e.Uses - 1, Asks = false, Delegable = false,
-                    }, parent) { IsApproval = true });
+                        Pattern = made.Path,
+                        Rights = made.Needs,
+                        Uses = e.Uses - 1,
+                        Asks = false,
+                        Delegable = false,
+                    }, parent)
+                    { IsApproval = true });
                 break;
             case AskKind.Budget when e.Yes && ask.Resource is { } resource:
                 for (var at = process.Budget; at is not null; at = at.Parent)

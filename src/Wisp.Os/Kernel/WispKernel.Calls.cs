@@ -214,8 +214,11 @@ public sealed partial class WispKernel
             // What the parent may hand on, as it has it.
             Capabilities = [.. process.Grants.Where(g => g.Capability.Delegable && !g.IsRevoked).Select(g =>
                 g.Capability)],
-            Class = process.Runnable.Class, Seed = process.Request.Seed, Temperature = process.Request.Temperature,
-            TurnTokens = process.Request.TurnTokens, Domain = process.Request.Domain,
+            Class = process.Runnable.Class,
+            Seed = process.Request.Seed,
+            Temperature = process.Request.Temperature,
+            TurnTokens = process.Request.TurnTokens,
+            Domain = process.Request.Domain,
         }));
 
     private bool Fork(Process process, PendingCall call, ForkSyscall fork) => Child(process, call, pid =>

@@ -54,8 +54,11 @@ public sealed class ProgramTool(ProgramRule rule, OsChildren children) : Driver
             var text = await output.ConfigureAwait(false);
             var complaint = await error.ConfigureAwait(false);
             return (program.ExitCode == 0 ? Result(SysStatus.Ok, text + complaint)
-                : Result(SysStatus.Failed, $"exit {program.ExitCode}\n{text}{complaint}")) with { CpuMilliseconds =
-                    cpu };
+                : Result(SysStatus.Failed, $"exit {program.ExitCode}\n{text}{complaint}")) with
+            {
+                CpuMilliseconds =
+                    cpu
+            };
         }
         finally
         {

@@ -35,7 +35,8 @@ public sealed class AgentTests
         var events = new List<JournalEntry>();
         using var kernel = new WispKernel(
             new KernelParts(core, new Tools(), new SimulatedTime(), () =>
-                new Transcript(core.Codec)) { Watch = events.Add },
+                new Transcript(core.Codec))
+            { Watch = events.Add },
             new KernelOptions { InlineDrivers = true });
         var questions = new[] { ("What is 12 * 34?", "408"), ("What is 7 plus 15?", "22"), ("90 - 45", "45") };
         var pids = questions.Select(q => kernel.SpawnAsync(new SpawnRequest

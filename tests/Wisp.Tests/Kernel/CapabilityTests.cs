@@ -20,8 +20,11 @@ public sealed class CapabilityTests
             Until = random.Next(2) == 0 ? s_now.AddHours(random.Next(-2, 3)) : null,
             Asks = random.Next(2) == 0, Delegable = random.Next(2) == 0, WhenTainted = random.Next(2) == 0,
             Arguments = random.Next(2) == 0 ? new Dictionary<string, IReadOnlyList<string>>()
-                : new Dictionary<string, IReadOnlyList<string>> { ["to"] = random.Next(2) == 0 ? ["ann"] : ["ann",
-                    "bob"] },
+                : new Dictionary<string, IReadOnlyList<string>>
+                {
+                    ["to"] = random.Next(2) == 0 ? ["ann"] : ["ann",
+                    "bob"]
+                },
         };
     }
 
@@ -41,8 +44,12 @@ public sealed class CapabilityTests
         {
             Capability child = Any(random), parent = Any(random);
             if (random.Next(3) == 0)
-                child = parent with { Rights = child.Rights & parent.Rights, Uses = parent.Uses is null ? child.Uses
-                    : parent.Uses };
+                child = parent with
+                {
+                    Rights = child.Rights & parent.Rights,
+                    Uses = parent.Uses is null ? child.Uses
+                    : parent.Uses
+                };
             if (!child.IsWithin(parent))
                 continue;
             within++;

@@ -10,8 +10,11 @@ internal static class FileCommands
     {
         var path = new Argument<string>("PATH") { Description = "An absolute path of the kernel's tree" };
         var list = new Option<bool>("--list", "-l") { Description = "List a folder instead" };
-        var search = new Option<string?>("--search") { Description = "Search below the path instead",
-        HelpName = "WORDS" };
+        var search = new Option<string?>("--search")
+        {
+            Description = "Search below the path instead",
+            HelpName = "WORDS"
+        };
         var command = new Verb("cat", "Read a path of the kernel's tree: /proc, documents, memory, tools",
             KernelLink.Group, "wisp cat /proc/7/context", "wisp cat -l /")
         {

@@ -171,8 +171,11 @@ internal static class ProcessCommands
 
     private static Verb Lsof()
     {
-        var pid = new Argument<int?>("PID") { Description = "The process; without it all",
-        Arity = ArgumentArity.ZeroOrOne };
+        var pid = new Argument<int?>("PID")
+        {
+            Description = "The process; without it all",
+            Arity = ArgumentArity.ZeroOrOne
+        };
         var command = new Verb("lsof", "Show what processes hold: their capabilities by handle", KernelLink.Group,
             "wisp lsof 7")
         {

@@ -10,8 +10,11 @@ internal static class TraceCommands
 {
     public static Command CreateTrace()
     {
-        var pid = new Argument<int?>("PID") { Description = "The process; without it all",
-        Arity = ArgumentArity.ZeroOrOne };
+        var pid = new Argument<int?>("PID")
+        {
+            Description = "The process; without it all",
+            Arity = ArgumentArity.ZeroOrOne
+        };
         var command = new Verb("strace", "Show system calls and other events as they happen", KernelLink.Group,
             "wisp strace", "wisp strace 7")
         {

@@ -21,7 +21,7 @@ public sealed class ProcessTableTests
         Status = new KernelStatus
         {
             Model = "m.gguf", KvUsed = 30, KvIdle = 10, KvFree = 60, KvBlockBytes = 40960, Seconds = 65,
-                DecodeTokens = 500,
+            DecodeTokens = 500,
             PrefillTokens = 100, ReusedTokens = 900,
         },
         Asks = [new AskReport(3, new Pid(1), AskKind.Call, "mail to eve?")],

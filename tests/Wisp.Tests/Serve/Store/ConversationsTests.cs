@@ -31,7 +31,9 @@ public sealed class ConversationsTests : IDisposable
         });
         _kept.Update(answer with
         {
-            State = MessageState.Failed, Fault = "why", Cost = new AnswerCost(10, 3, 0.5),
+            State = MessageState.Failed,
+            Fault = "why",
+            Cost = new AnswerCost(10, 3, 0.5),
         });
 
         Assert.Equivalent(answer with { State = MessageState.Failed, Fault = "why", Cost = new AnswerCost(10, 3, 0.5) },

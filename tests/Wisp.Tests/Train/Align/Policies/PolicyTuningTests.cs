@@ -180,7 +180,11 @@ public sealed class PolicyTuningTests : IDisposable
     {
         var plan = Plan(TuningStage.Grpo) with
         {
-            Steps = 150, Rows = 8, Rate = 0.002, Beta = 0, Policy = Plan(TuningStage.Grpo).Policy! with { Group = 8 },
+            Steps = 150,
+            Rows = 8,
+            Rate = 0.002,
+            Beta = 0,
+            Policy = Plan(TuningStage.Grpo).Policy! with { Group = 8 },
         };
         var format = AnswerScore.Format(_tokenizer);
         ITuning Hacked() => Create(
