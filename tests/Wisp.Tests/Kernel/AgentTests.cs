@@ -24,7 +24,7 @@ public sealed class AgentTests
     }
 
     [Fact, Trait("cost", "medium")]
-    public void Our_chat_model_leaves_a_sum_to_the_calculator_and_says_the_result()
+    public async Task Our_chat_model_leaves_a_sum_to_the_calculator_and_says_the_result()
     {
         var path = Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", "models", "wisp-chat.gguf");
         if (!File.Exists(path))
@@ -51,10 +51,11 @@ public sealed class AgentTests
 
         for (var i = 0; i < questions.Length; i++)
         {
-            var exit = kernel.ExitAsync(pids[i].Result);
+            var ending = kernel.ExitAsync(await pids[i]);
             kernel.Tick();
-            Assert.Equal(0, exit.Result.Code);
-            Assert.Contains(questions[i].Item2, exit.Result.Answer);
+            var exit = await ending;
+            Assert.Equal(0, exit.Code);
+            Assert.Contains(questions[i].Item2, exit.Answer);
         }
 
         // It did not guess: each asked once, and the answers came from the tool.

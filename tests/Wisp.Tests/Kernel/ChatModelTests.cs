@@ -122,7 +122,7 @@ public sealed class ChatModelTests
     }
 
     [Fact]
-    public void A_client_that_fails_ends_its_process_and_one_that_is_killed_is_told()
+    public async Task A_client_that_fails_ends_its_process_and_one_that_is_killed_is_told()
     {
         var cancelled = new TaskCompletionSource();
         using var client = new Client(async (messages, cancel) =>
@@ -141,7 +141,7 @@ public sealed class ChatModelTests
             Assert.Equal("the model far failed: 503", Do(kernel, kernel.ExitAsync(failing)).Reason);
             var hanging = Do(kernel, kernel.SpawnAsync(Request));
             Do(kernel, kernel.SignalAsync(hanging, Signal.Kill));
-            cancelled.Task.Wait();
+            await cancelled.Task;
             Assert.Equal(137, Do(kernel, kernel.ExitAsync(hanging)).Code);
             var lost = Do(kernel, kernel.SpawnAsync(Request with { Model = "none" }));
             Assert.Equal("there is no model 'none' here", Do(kernel, kernel.ExitAsync(lost)).Reason);

@@ -92,7 +92,7 @@ public sealed class ProgramToolTests
         });
         while (!Find(marker).Any())
             kernel.Tick();
-        var killed = kernel.SignalGroupAsync(pid.Result, Signal.Kill);
+        var killed = kernel.SignalGroupAsync(await pid, Signal.Kill);
         while (!killed.IsCompleted)
             kernel.Tick();
         await killed;

@@ -11,7 +11,7 @@ namespace Wisp.Tests.Os.Memory;
 public class KernelMemoryTests
 {
     [Fact]
-    public void A_model_that_names_a_page_is_asked_again_with_the_page_before_it()
+    public async Task A_model_that_names_a_page_is_asked_again_with_the_page_before_it()
     {
         // It sees texts only: a fact that stands in the prompt is answered, else the line that is about it is named.
         static string Model(string prompt)
@@ -43,13 +43,13 @@ public class KernelMemoryTests
         Quiet(kernel);
         for (var i = 0; i < 30; i++)
         {
-            kernel.SayAsync(spawn.Result, $"message {i} " + new string((char)('a' + (i % 26)), 600));
+            _ = kernel.SayAsync(await spawn, $"message {i} " + new string((char)('a' + (i % 26)), 600));
             Quiet(kernel);
         }
 
         Assert.NotEqual(Residency.Resident, memory!.ResidencyOf(new PageId(1)));
         var before = memory.Counters.Faults;
-        kernel.SayAsync(spawn.Result, "What is the code of north?");
+        _ = kernel.SayAsync(await spawn, "What is the code of north?");
         Quiet(kernel);
         Assert.True(memory.Counters.Faults > before);
         Assert.True(memory.Needed(new PageId(1)));
@@ -58,7 +58,7 @@ public class KernelMemoryTests
 
     [Fact]
     [Trait("cost", "medium")]
-    public void Our_own_model_talks_on_ten_windows_long_without_an_error_and_rereads_little()
+    public async Task Our_own_model_talks_on_ten_windows_long_without_an_error_and_rereads_little()
     {
         var path = Path.Combine(Checkout(), "models", "wisp-chat.gguf");
         using var file = ModelFile.Open(path);
@@ -84,17 +84,17 @@ public class KernelMemoryTests
             var text = $"In town {i} there live {i * 37} people, who trade in wood, wool, fish and salt, and whose " +
                 $"market is held on day {i % 28} of each month, when the river carries enough water for the boats.";
             said += core.Codec.Encode(PromptRole.User, text).Length;
-            kernel.SayAsync(spawn.Result, text);
+            _ = kernel.SayAsync(await spawn, text);
             Quiet(kernel);
         }
 
         Assert.NotEqual(Residency.Resident, memory.ResidencyOf(fact));
-        kernel.SayAsync(spawn.Result, "What is the code of the gate?");
+        _ = kernel.SayAsync(await spawn, "What is the code of the gate?");
         Quiet(kernel);
         Assert.True(memory.Needed(fact)); // the rule brought it in, whatever the model makes of it
         var report = kernel.ReportsAsync();
         Quiet(kernel);
-        var process = Assert.Single(report.Result);
+        var process = Assert.Single(await report);
         Assert.False(process.State is ProcessState.Zombie or ProcessState.Dead, process.Why);
         Assert.Equal(0, memory.Counters.MissedFaults);
         Assert.True(memory.Counters.Evictions > 5);

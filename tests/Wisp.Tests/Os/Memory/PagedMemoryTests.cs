@@ -91,7 +91,7 @@ public class PagedMemoryTests
             foreach (var group in pages.Where(p => p.Page.Kind is PageKind.Answer or PageKind.Result)
                 .GroupBy(p => p.Page.Group))
                 Assert.Single(group.Select(p => p.Residency == Residency.Resident).Distinct());
-            Assert.Empty(pages.Where(p => p.IsPinned && p.Residency != Residency.Resident));
+            Assert.DoesNotContain(pages, p => p.IsPinned && p.Residency != Residency.Resident);
             foreach (var page in pages.Where(p => p.Residency != Residency.Swapped))
                 Assert.True(page.Page.Label.FlowsTo(memory.Label) || page.Page.Kind is PageKind.Tail or PageKind.Tools);
         }
