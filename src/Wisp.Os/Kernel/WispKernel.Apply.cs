@@ -47,6 +47,12 @@ public sealed partial class WispKernel
             parent.Request with { Name = e.Name, Message = e.Message, Stays = false, Detached = false,
             NewGroup = false },
             parent.Space.Fork(), parent.Runnable.Share);
+        if (e.IsUsers)
+        {
+            child.Parent = Pid.None;
+            parent.Children.Remove(e.Pid);
+        }
+
         foreach (var grant in parent.Grants.Where(grant => grant.Capability.Delegable && !grant.IsRevoked))
             child.Grants.Add(new Grant(grant.Capability, grant));
         child.Space.Say(PromptRole.User, e.Message, Label.Parse(e.Label));
