@@ -53,6 +53,12 @@ public sealed partial class WispKernel
                 NewGroup = false
             },
             parent.Space.Fork(), parent.Runnable.Share);
+        if (e.IsUsers)
+        {
+            child.Parent = Pid.None;
+            parent.Children.Remove(e.Pid);
+        }
+
         foreach (var grant in parent.Grants.Where(grant => grant.Capability.Delegable && !grant.IsRevoked))
             child.Grants.Add(new Grant(grant.Capability, grant));
         child.Space.Say(PromptRole.User, e.Message, Label.Parse(e.Label));

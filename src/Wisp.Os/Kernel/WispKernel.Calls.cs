@@ -24,7 +24,10 @@ public sealed partial class WispKernel
         }
 
         if (call.Call is null)
-            return Return(process, call, SysStatus.Malformed, call.Written);
+            return process.Repeats is { Call: "", Times: var times } && times >= _options.Repeats
+                ? Ask(process, call.Number, AskKind.Repeat,
+                    $"{process.Request.Name} has written what is no call {times} times. Let it go on?")
+                : Return(process, call, SysStatus.Malformed, call.Written);
         if (process.IsStopping)
             return Return(process, call, SysStatus.Cancelled, "The process is being stopped; nothing was done.");
         process.LastCall = $"{call.Call.Name} {call.Call.Path}";

@@ -28,7 +28,7 @@ public sealed partial class WispKernel
                 Refuse(parent.Budget.TryReserve(Resource.Children, 1), "a branch");
                 parent.Budget.Settle(Resource.Children, 1, 0);
                 var child = new Pid(_lastPid + 1);
-                Emit(e with { Pid = child.Number }, isInput: true);
+                Emit(e with { Pid = child.Number, IsUsers = true }, isInput: true);
                 Go(_processes[child.Number]);
                 return child;
             case Execed e:

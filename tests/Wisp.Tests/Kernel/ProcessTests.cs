@@ -278,7 +278,7 @@ public sealed class ProcessTests
         });
         using var world = new World((pid, prompt) => prompt.Contains("[tool]")
             ? prompt.Split("[tool] ")[1][..Math.Min(90, prompt.Split("[tool] ")[1].Length)]
-            : World.Call("fs.read", $$"""{"path": "{{prompt.Split("[user] ")[1].Trim()}}"}"""), driver,
+            : World.Call("fs.read", $$"""{"path": "{{prompt.Split("[user] ")[1].Split('\n')[0]}}"}"""), driver,
             new KernelOptions { CallDeadline = TimeSpan.FromSeconds(5) }, blocks: 40_000, context: 1 << 20);
         var pids = ((string[])["/hangs", "/throws", "/null", "/status", "/huge", "/half"])
             .Select(path => world.Spawn(path))

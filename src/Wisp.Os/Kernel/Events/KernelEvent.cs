@@ -37,7 +37,11 @@ public sealed record Booted(
 public sealed record Spawned(int Pid, int Parent, int Group, SpawnRequest Request) : KernelEvent(Pid);
 
 /// <summary>A copy of a process: its memory, its capabilities; and a message of its own.</summary>
-public sealed record Forked(int Pid, int Parent, string Name, string Message, string Label) : KernelEvent(Pid);
+public sealed record Forked(int Pid, int Parent, string Name, string Message, string Label) : KernelEvent(Pid)
+{
+    /// <summary>Whether the user made it, so that nobody but init waits for its end.</summary>
+    public bool IsUsers { get; init; }
+}
 
 /// <summary>Other instructions and an empty memory under the same number.</summary>
 public sealed record Execed(int Pid, string Name, string Instructions, string Message) : KernelEvent(Pid);

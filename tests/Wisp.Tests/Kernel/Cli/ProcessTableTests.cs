@@ -10,6 +10,7 @@ public sealed class ProcessTableTests
     private static ProcessReport Process(int pid, ProcessState state, string why = "", long tokens = 0) => new()
     {
         Pid = new Pid(pid), Parent = new Pid(0), Group = new Pid(pid), Name = $"agent{pid}", State = state, Why = why,
+        Class = Wisp.Kernel.Scheduling.SchedulingClass.Normal,
         Usage = new Usage(100, 900, tokens, 2, 3, 60), LastCall = "fs.read /a\e[2J\nb", TokensMax = pid == 2 ? 1000
             : null,
         Handles = [World.Everything with { Uses = 2, Asks = true, Delegable = false, WhenTainted = false }],
