@@ -129,16 +129,10 @@ internal sealed class ParameterFile
     private T[] Many<T>(Func<T> one) => [.. Enumerable.Range(0, (int)Count()).Select(_ => one())];
     private double Scalar(int type) => type switch
     {
-        0 or 7 => Take(1)[0],
-        1 => (sbyte)Take(1)[0],
-        2 => BitConverter.ToUInt16(Take(2)),
-        3 => BitConverter.ToInt16(Take(2)),
-        4 => BitConverter.ToUInt32(Take(4)),
-        5 => BitConverter.ToInt32(Take(4)),
-        6 => BitConverter.ToSingle(Take(4)),
-        10 => BitConverter.ToUInt64(Take(8)),
-        11 => BitConverter.ToInt64(Take(8)),
-        12 => BitConverter.ToDouble(Take(8)),
+        0 or 7 => Take(1)[0], 1 => (sbyte)Take(1)[0],
+        2 => BitConverter.ToUInt16(Take(2)), 3 => BitConverter.ToInt16(Take(2)),
+        4 => BitConverter.ToUInt32(Take(4)), 5 => BitConverter.ToInt32(Take(4)), 6 => BitConverter.ToSingle(Take(4)),
+        10 => BitConverter.ToUInt64(Take(8)), 11 => BitConverter.ToInt64(Take(8)), 12 => BitConverter.ToDouble(Take(8)),
         _ => throw new InvalidDataException($"{_path} has a fact of type {type}, which this page does not know."),
     };
 }

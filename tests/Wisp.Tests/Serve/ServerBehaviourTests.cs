@@ -18,19 +18,24 @@ public class ServerBehaviourTests
         await using var server = await LiveServer.Open(new ServeOptions());
         const int Tokens = 300;
         var body = server.Endless(Tokens);
-        for (var i = 0; i < 6; i++)
+        // A busy machine may write an answer to its end before the connection is seen to close, but not fifty of them.
+        var begun = 0;
+        do
         {
-            using var response = await server.Begin(Chat, body);
-            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
-            for (var line = 0; line < 8; line++) // four pieces
-                Assert.NotNull(await reader.ReadLineAsync());
-            Assert.True(server.Engine.Use.Used > 0);
-        }
+            using (var response = await server.Begin(Chat, body))
+            using (var reader = new StreamReader(await response.Content.ReadAsStreamAsync()))
+            {
+                for (var line = 0; line < 8; line++) // four pieces
+                    Assert.NotNull(await reader.ReadLineAsync());
+            }
 
-        // The engine's thread lets go of requests between two passes.
-        while (server.Engine.Use.Used > 0)
-            await Task.Yield();
-        Assert.True(server.Engine.ComputedRows < 6 * Tokens, "they were written to their end");
+            begun++;
+            // The engine's thread lets go of requests between two passes.
+            while (server.Engine.Use.Used > 0)
+                await Task.Yield();
+        }
+        while (begun < 50 && server.Engine.ComputedRows >= begun * Tokens);
+        Assert.True(server.Engine.ComputedRows < begun * Tokens, "they were written to their end");
         await server.Post(Chat, Hello);
     }
 
