@@ -41,7 +41,8 @@ internal static class CallParser
 
         // A tag that opened no call is one that was meant.
         if (answer.Contains("<tool_call>", StringComparison.Ordinal))
-            calls.Add((null, "A <tool_call> holds no JSON object with a name and arguments, such as " +
+            // Without the tag itself, which a model might repeat.
+            calls.Add((null, "The call holds no JSON object with a name and arguments, such as " +
                 """{"name": "fs.read", "arguments": {"path": "/docs/a.txt"}}."""));
         if (calls.Count == MaxCalls)
             calls.Add((null, $"A turn makes at most {MaxCalls} calls; what came after them was not done."));
@@ -63,6 +64,10 @@ internal static class CallParser
         catch (CallFormatException e)
         {
             return (null, $"{call.Name}: {e.Message}");
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or JsonException)
+        {
+            return (null, $"{call.Name}: the arguments hold half a character."); // of a surrogate pair, escaped
         }
     }
 

@@ -251,12 +251,13 @@ public sealed partial class WispKernel
         static (int, int) Rank(Process process) => ((int)process.Runnable.Class, process.Sequence!.OwnBlocks);
     }
 
-    // Nobody in the step had memory. Whoever holds most of the lowest class begins its turn again, so that others go
-    // on; one that has all there is and needs more ends.
+    // Nobody in the step had memory. Of the lowest class whoever has written least begins its turn again, so that the
+    // one that is furthest always gets to its end; one that has all there is and needs more ends.
     private bool Unstick()
     {
         var holders = _processes.Values.Where(p => !p.IsOver && p.Sequence is { Length: > 0 })
-            .OrderByDescending(p => (int)p.Runnable.Class).ThenByDescending(p => p.Sequence!.Length).ToList();
+            .OrderByDescending(p => (int)p.Runnable.Class).ThenBy(p => p.Turn?.Written.Count ?? 0)
+            .ThenByDescending(p => p.Sequence!.Length).ToList();
         if (holders.Count == 0 || !_picked.Exists(runnable => runnable.IsQueued))
             return true;
         if (holders.Count == 1)

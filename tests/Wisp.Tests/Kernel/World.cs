@@ -58,6 +58,7 @@ internal sealed class World : IDisposable
     {
         for (var i = 0; !task.IsCompleted && i < 1000; i++)
             Kernel.Tick();
+        Assert.True(task.IsCompleted, "the kernel has not done it after a thousand ticks");
         return task.GetAwaiter().GetResult();
     }
 
