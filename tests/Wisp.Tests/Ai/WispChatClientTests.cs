@@ -161,7 +161,7 @@ public class WispChatClientTests
     public async Task A_prompt_longer_than_the_context_is_refused_with_both_numbers()
     {
         await using var chat = new TinyChat(context: 64);
-        var fault = await Assert.ThrowsAsync<ArgumentException>(() => chat.Ask(new string('x', 100)));
+        var fault = await Assert.ThrowsAsync<PromptTooLongException>(() => chat.Ask(new string('x', 100)));
         Assert.Contains("120 tokens", fault.Message, StringComparison.Ordinal);
         Assert.Contains("holds 64", fault.Message, StringComparison.Ordinal);
         // A number of tokens that does not fit is the most that fits.
