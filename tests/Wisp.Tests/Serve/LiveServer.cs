@@ -14,7 +14,8 @@ public sealed class LiveServer : IAsyncLifetime
 
     private WispServer? _server;
 
-    public HttpClient Http { get; } = new();
+    // What is closed early is closed: the client would read the rest first.
+    public HttpClient Http { get; } = new(new SocketsHttpHandler { MaxResponseDrainSize = 0 });
 
     internal WispServer Server => _server ?? throw new InvalidOperationException("not started");
 
