@@ -74,30 +74,29 @@ public class KernelMemoryTests
         using var kernel = new WispKernel(new KernelParts(
             core, new TestDriver(_ => ""), new SimulatedTime(),
             () => memory = new PagedMemory(core.Codec, new MemoryLimits(context, context / 4))),
-            new KernelOptions { InlineDrivers = true });
+            new KernelOptions { InlineDrivers = true, Repeats = 10_000 }); // it calls what is not there
         var spawn = kernel.SpawnAsync(new SpawnRequest
         {
             Name = "talk", Instructions = "You are a helpful assistant.", Message = "The code of the gate is 4711.",
             Stays = true, TurnTokens = 16, Temperature = 0,
         });
         Quiet(kernel);
-        var fact = memory!.Pages.First(page => page.Page.Kind == PageKind.Message).Page.Id;
-        long said = 0;
-        for (var i = 0; said < 10 * context; i++)
+        for (var i = 0; i < 1000 && memory!.Pages.Sum(page => (long)page.Page.Tokens) < 10 * context; i++)
         {
-            var text = $"In town {i} there live {i * 37} people.";
-            said += core.Codec.Encode(PromptRole.User, text).Length;
-            _ = kernel.SayAsync(await spawn, text);
+            _ = kernel.SayAsync(await spawn, $"The town of {Name(i)} lies at the river and is old and quiet.");
             Quiet(kernel);
         }
 
-        Assert.NotEqual(Residency.Resident, memory.ResidencyOf(fact));
+        Assert.True(memory!.Pages.Sum(page => (long)page.Page.Tokens) >= 10 * context);
+
+        var (fact, town) = memory.Pages.Where(page => page.Page.Kind == PageKind.Message).Skip(1)
+            .Select((page, i) => (page, Name(i))).First(said => said.page.Residency != Residency.Resident);
         // The rule brings the fact in, whatever the model makes of it; a copy shows the prompt before its turns.
         var copy = (PagedMemory)memory.Fork();
-        copy.Say(PromptRole.User, "What is the code of the gate?", Wisp.Guard.Label.From(Wisp.Guard.Source.User));
+        copy.Say(PromptRole.User, $"Where does {town} lie?", Wisp.Guard.Label.From(Wisp.Guard.Source.User));
         copy.Prompt();
-        Assert.True(copy.Needed(fact));
-        _ = kernel.SayAsync(await spawn, "What is the code of the gate?");
+        Assert.True(copy.Needed(fact.Page.Id));
+        _ = kernel.SayAsync(await spawn, $"Where does {town} lie?");
         Quiet(kernel);
         var report = kernel.ReportsAsync();
         Quiet(kernel);
@@ -110,6 +109,9 @@ public class KernelMemoryTests
         Assert.True(memory.Counters.StableTokens > 0.3 * memory.Counters.PromptTokens);
         Assert.True(process.Usage.ReusedTokens > 0.2 * process.Usage.PrefillTokens);
     }
+
+    // A number would be calculated with.
+    private static string Name(int i) => string.Concat($"{i}".Select(digit => (char)('a' + digit - '0')));
 
     private static void Quiet(WispKernel kernel)
     {
