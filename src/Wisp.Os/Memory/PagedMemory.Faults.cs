@@ -6,6 +6,7 @@ public sealed partial class PagedMemory
     private const int MostNamed = 4; // pages that one text of a model can bring in
     private const int MostPrefetched = 3;
     private const double LeastShare = 0.25; // of a question's information that must stand in a page
+    private const double WholeShare = 0.8;
     private const int ThrashFaults = 3;
 
     private readonly PageIndex _index = new();
@@ -47,13 +48,14 @@ public sealed partial class PagedMemory
     public IReadOnlyList<Page> Search(string question, int most = 10) =>
         [.. Hits(question).Take(most).Select(hit => _pages[hit.Page].Page)];
 
-    private IEnumerable<(int Page, ulong Words)> Hits(string question)
+    private IEnumerable<(int Page, double Share, ulong Words)> Hits(string question)
     {
         for (var i = _index.Count; i < _pages.Count; i++)
             // Summaries repeat words of other pages, and what is always there need not be found.
             _index.Add(_pages[i].Page.Kind is PageKind.Summary or PageKind.Instructions or PageKind.Tools
                 or PageKind.Tail ? "" : _pages[i].Page.Part.Text);
-        return _index.Search(question).Where(hit => hit.Share >= LeastShare).Select(hit => (hit.Page, hit.Words));
+        return _index.Search(question).Where(hit => hit.Share >= LeastShare)
+            .Select(hit => (hit.Page, hit.Share, hit.Words));
     }
 
     /// <summary>Keeps a page, and those that go with it, in the prompt until it is unpinned as often; brings it in
@@ -101,10 +103,11 @@ public sealed partial class PagedMemory
     {
         var room = Limits.Of(Limits.Prefetch);
         var (taken, covered) = (0, 0UL);
-        foreach (var (number, words) in Hits(question))
+        foreach (var (number, share, words) in Hits(question))
         {
-            // Earlier questions of the same form are much like this one; what they lack is what is asked for.
-            if ((words & ~covered) == 0 || _pages[number].Page.Tokens > room)
+            // Earlier questions of the same form are much like this one; what they lack is what is asked for. A page
+            // with nearly all words is taken in any case: the first that has them may be an answer that repeats them.
+            if (((words & ~covered) == 0 && share < WholeShare) || _pages[number].Page.Tokens > room)
                 continue;
             if (taken++ == MostPrefetched)
                 break;

@@ -16,9 +16,9 @@ public readonly record struct TreePath
 
     private readonly string? _text;
 
-    private TreePath(string text) => _text = text;
+    private TreePath(string text) => _text = text == "/" ? null : text; // the default is the root
 
-    public static TreePath Root => new("/");
+    public static TreePath Root => default;
 
     public bool IsRoot => Text.Length == 1;
 

@@ -33,7 +33,9 @@ public class LongConversationTests
                 .Where(id => !_exhausted.Contains(id))];
             if (summaries.All(_opened.Contains))
                 _opened.Clear(); // what was opened has left the prompt again, and not all of it was read
-            return summaries.FirstOrDefault(_opened.Add) is { Number: > 0 } summary ? Look(summary) : "I do not know.";
+            // The last first: what was opened just now stands at the end and leaves the prompt soonest.
+            return Enumerable.Reverse(summaries).FirstOrDefault(_opened.Add) is { Number: > 0 } summary
+                ? Look(summary) : "I do not know.";
         }
 
         // A summary is exhausted when all that it names is: pages about something else, and exhausted summaries.
@@ -91,11 +93,12 @@ public class LongConversationTests
             for (var look = 0; look < 300; look++)
             {
                 answer = reader.Answer(WordCodec.Text(memory.Prompt()));
-                memory.Exchange(WordCodec.Codec.Answer(answer, [6]), []);
                 if (!answer.Contains("⟦page:", StringComparison.Ordinal))
                     break;
-                memory.Fault(answer);
+                memory.Fault(answer); // as the kernel does it: a turn that faults is taken again and leaves no trace
             }
+
+            memory.Exchange(WordCodec.Codec.Answer(answer, [6]), []);
 
             asked++;
             right += answer == code ? 1 : 0;

@@ -104,7 +104,7 @@ public class PagedMemoryTests
     public void Tokens_before_the_first_page_that_changed_are_the_same_in_the_next_prompt()
     {
         var random = new Random(5);
-        var memory = Memory();
+        var memory = Memory(6000);
         memory.Say(PromptRole.System, "You are a test.", Label.From(Source.Kernel));
         IReadOnlyList<PromptPart> before = [];
         var (grew, evicted) = (0, 0);
@@ -180,8 +180,8 @@ public class PagedMemoryTests
                 memory.Say(PromptRole.User, "What was the code of the harbour gate?", s_user);
             Assert.Contains("4711", WordCodec.Text(memory.Prompt()), StringComparison.Ordinal);
             Assert.True(memory.Needed(id));
-            Assert.Equal(way < 2 ? (1, 0, 0) : (0, 1, 0),
-                (memory.Counters.Faults, memory.Counters.Prefetched, memory.Counters.MissedFaults));
+            Assert.Equal((way < 2 ? 1 : 0, 0), (memory.Counters.Faults, memory.Counters.MissedFaults));
+            Assert.True(way < 2 || memory.Counters.Prefetched > 0);
             Assert.False(memory.Fault($"⟦page:{id}"));
         }
     }
@@ -197,8 +197,9 @@ public class PagedMemoryTests
             Assert.True(WordCodec.Tokens(memory.Prompt()).Length <= memory.Limits.Room);
         }
 
-        memory.Fault("⟦page:1");
-        Assert.Contains("⟦page:1⟧", WordCodec.Text(memory.Prompt()), StringComparison.Ordinal);
+        var away = memory.Pages.First(page => page.Residency == Residency.Swapped).Page.Id;
+        memory.Fault($"⟦page:{away}");
+        Assert.Contains($"⟦page:{away}⟧", WordCodec.Text(memory.Prompt()), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -277,8 +278,10 @@ public class PagedMemoryTests
         Assert.DoesNotContain("zebra", WordCodec.Text(parent.Prompt()), StringComparison.Ordinal);
         Assert.DoesNotContain("giraffe", WordCodec.Text(child.Prompt()), StringComparison.Ordinal);
         Assert.Empty(parent.Search("zebra"));
-        child.Fault(new PageId(1));
-        Assert.NotEqual(parent.ResidencyOf(new PageId(1)), child.ResidencyOf(new PageId(1)));
+        var away = child.Pages.First(page => page.Residency == Residency.Swapped
+            && parent.ResidencyOf(page.Page.Id) == Residency.Swapped).Page.Id;
+        Assert.True(child.Fault(away));
+        Assert.NotEqual(parent.ResidencyOf(away), child.ResidencyOf(away));
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public class TreePathTests
 
     [Theory]
     [InlineData(""), InlineData("a"), InlineData("/.."), InlineData("/a/../b"), InlineData("/./a"), InlineData("/a/.")]
-    [InlineData("/a\0b"), InlineData("/a\nb"), InlineData("/a\\..\\b"), InlineData("../a"), InlineData("/\ud800")]
+    [InlineData("/a\0b"), InlineData("/a\nb"), InlineData("/a\\..\\b"), InlineData("../a")]
     [InlineData("/\u001b[2J"), InlineData("file:///a"), InlineData("~/a"), InlineData("/\u0085")]
     public void What_is_no_path_is_refused_in_one_line(string text)
     {
@@ -24,6 +24,7 @@ public class TreePathTests
     [Fact]
     public void Names_and_paths_have_a_longest_length_in_bytes()
     {
+        Assert.Throws<MountException>(() => TreePath.Parse("/\ud800")); // half a character
         TreePath.Parse("/" + new string('a', 255));
         Assert.Throws<MountException>(() => TreePath.Parse("/" + new string('a', 256)));
         Assert.Throws<MountException>(() => TreePath.Parse("/" + new string('ä', 128)));
