@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.Reflection;
-using Wisp.Cli.Talk;
 using Wisp.Cli.Os;
+using Wisp.Cli.Talk;
 
 namespace Wisp.Cli;
 
