@@ -48,6 +48,7 @@ public sealed class WispDatabaseTests : IDisposable
         [
             "conversations:id title named settings leaf created changed deleted",
             "messages:id conversation parent role state text parts model fault prompt_tokens tokens seconds created",
+            "responses:id previous input reply created",
             "scores:message tokens",
             "settings:name value",
         ], columns);
