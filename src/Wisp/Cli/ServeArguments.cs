@@ -160,7 +160,7 @@ internal sealed class ServeArguments
     {
         logging.SetMinimumLevel(parse.GetValue(_quiet) ? LogLevel.Warning : LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
-        logging.AddFilter("Microsoft.Hosting", LogLevel.Error);
+        logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None); // a failed start is one line of ours
         if (parse.GetValue(_json))
             logging.AddJsonConsole(json => json.TimestampFormat = "O");
         else
