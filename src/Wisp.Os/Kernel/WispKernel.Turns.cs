@@ -76,7 +76,12 @@ public sealed partial class WispKernel
     private static int Unread(Process process) =>
         process.Wanted.Length + process.Turn!.Written.Count - process.Sequence!.Length;
 
-    /// <summary>Begins a turn where none is under way. Returns false where the process ended instead.</summary>
+    // Blocks that nobody holds are free memory until a prompt is found in them, and that memory may be promised already.
+    private bool IsOverpromised => Promised > Core.Kv.Available;
+
+    private int Promised => _jobs.Sum(job => job.Sequence.BlocksToAppend(job.Feed.Length));
+
+    /// <summary>Begins a turn where none is under way. Returns false where the process ended or has to wait.</summary>
     private bool PrepareTurn(Process process)
     {
         if (process.Turn is not null)
@@ -112,6 +117,12 @@ public sealed partial class WispKernel
             process.Sequence = Core.Kv.Create(wanted, process.Request.Domain);
         }
 
+        if (IsOverpromised)
+        {
+            FreeKeys(process);
+            return false;
+        }
+
         process.Prefill = (0, process.Sequence.Length);
         process.Turn = new StepJob(process.Pid, process.Turns, process.Sequence, process.Request.Sampling,
             TurnSeed(process.Request.Seed, process.Pid.Number, process.Turns));
@@ -132,7 +143,14 @@ public sealed partial class WispKernel
         var count = 1;
         if (isPrompt)
         {
-            var found = sequence.Extend(process.Wanted.AsSpan(sequence.Length));
+            var before = sequence.Length;
+            var found = sequence.Extend(process.Wanted.AsSpan(before));
+            if (IsOverpromised)
+            {
+                sequence.Truncate(before);
+                return 0;
+            }
+
             process.Prefill = (process.Prefill.Computed, process.Prefill.Reused + found);
             // A block that two of them lack is computed for one; the other finds it in its next turn.
             if (_jobs.Exists(other => other.Feed.Length >= KvStore.BlockTokens && other.Sequence.StandsWith(sequence)
@@ -204,7 +222,7 @@ public sealed partial class WispKernel
     private bool HasMemory(Process process, int count)
     {
         var needed = process.Sequence!.BlocksToAppend(count);
-        var promised = _jobs.Sum(job => job.Sequence.BlocksToAppend(job.Feed.Length));
+        var promised = Promised;
         while (needed + promised > Core.Kv.Available && FreeSomebody(process))
         {
         }
