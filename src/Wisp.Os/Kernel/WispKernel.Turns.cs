@@ -76,7 +76,7 @@ public sealed partial class WispKernel
     private static int Unread(Process process) =>
         process.Wanted.Length + process.Turn!.Written.Count - process.Sequence!.Length;
 
-    // Blocks that nobody holds are free memory until a prompt is found in them, and that memory may be promised already.
+    // Blocks that nobody holds are free memory until a prompt is found in them, and it may be promised already.
     private bool IsOverpromised => Promised > Core.Kv.Available;
 
     private int Promised => _jobs.Sum(job => job.Sequence.BlocksToAppend(job.Feed.Length));

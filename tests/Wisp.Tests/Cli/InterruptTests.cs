@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 using Wisp.Compute;
 using Wisp.Tests.Train.Data;
@@ -50,12 +49,7 @@ public class InterruptTests
     // Sends SIGINT once a line of the output says that it is time.
     private static CommandLineRun StopWhen(Predicate<string> ripe, params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "wisp.dll"), .. args])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
+        using var process = Process.Start(CtrlC.Program(args))!;
         var error = process.StandardError.ReadToEndAsync();
         var output = new StringBuilder();
         while (process.StandardOutput.ReadLine() is { } line)
@@ -63,8 +57,7 @@ public class InterruptTests
             output.Append(line).Append('\n');
             if (!ripe(line))
                 continue;
-            using var kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
-            kill.WaitForExit();
+            CtrlC.Press(process);
             break;
         }
 

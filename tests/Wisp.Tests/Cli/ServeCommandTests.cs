@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Wisp.Tests.Serve;
+using Wisp.Tests.Train.Data;
 
 namespace Wisp.Tests.Cli;
 
@@ -39,14 +39,9 @@ public partial class ServeCommandTests
     [Fact, Trait("cost", "medium")]
     public async Task It_says_where_it_is_and_Ctrl_C_ends_it_after_the_last_answer()
     {
-        var start = new ProcessStartInfo("dotnet",
-        [
-            Path.Combine(AppContext.BaseDirectory, "wisp.dll"), "serve", "--port", "0", "-m", LiveServer.ModelPath,
-            "--quiet",
-        ])
-        {
-            RedirectStandardError = true, RedirectStandardOutput = true,
-        };
+        using var folder = new TempFolder();
+        var start = CtrlC.Program("serve", "--port", "0", "-m", LiveServer.ModelPath, "--quiet");
+        start.Environment["XDG_DATA_HOME"] = folder.Path; // the user's own conversations stay closed
         using var process = Process.Start(start)!;
         try
         {
@@ -62,7 +57,7 @@ public partial class ServeCommandTests
                 """);
             using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = body };
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-            using var kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
+            CtrlC.Press(process);
             Assert.EndsWith("data: [DONE]\n\n", await response.Content.ReadAsStringAsync());
             Assert.Contains("finishing", await process.StandardError.ReadToEndAsync());
             await process.WaitForExitAsync();

@@ -59,9 +59,14 @@ public class LlamaServerTests(LiveServer server) : IClassFixture<LiveServer>
         Assert.Contains("wisp_kv_blocks{gen_ai_request_model=\"wisp-chat\",state=\"used\"} ", text);
         Assert.Contains("llamacpp:requests_processing 0", text);
         // A histogram's buckets add up, and every line is a name, labels and a number.
-        var counts = text.Split('\n').Where(line => line.StartsWith("gen_ai_server_request_duration_seconds_bucket"))
-            .Select(line => long.Parse(line[(line.LastIndexOf(' ') + 1)..])).ToList();
-        Assert.Equal(counts.Order(), counts);
+        var buckets = text.Split('\n').Where(line => line.StartsWith("gen_ai_server_request_duration_seconds_bucket"))
+            .GroupBy(line => line[..line.IndexOf("le=")]); // a series for each operation and each error
+        Assert.All(buckets, series =>
+        {
+            var counts = series.Select(line => long.Parse(line[(line.LastIndexOf(' ') + 1)..])).ToList();
+            Assert.True(counts.Count > 2 && counts[^1] > 0, series.Key);
+            Assert.Equal(counts.Order(), counts);
+        });
         Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line[0] != '#'),
             line => Assert.Matches(@"^[a-z_:]+(\{([a-z_]+=""[^""]*"",?)+\})? -?[0-9.E+-]+$", line));
     }
