@@ -308,20 +308,22 @@ public static unsafe class CachedAttention
     private static float* QueryAt(in Job job, float* of, in AttentionRun run, int head, int row, int inGroup) =>
         of + (((((nint)run.Row + row) * job.H) + (head * (job.H / job.K)) + inGroup) * job.Layout.D);
 
-    // Scores of 64 keys become e^(score − largest so far); what came before is rescaled to the new largest.
+    // Scores of 64 keys become e^(score − largest so far); what came before is rescaled to the new largest. The scores
+    // stay in memory: in registers, code for 64 exponentials would be more than the JIT puts in line.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Weigh(
         in Job job, in TaskMemory memory, int query, float* s, int chunk, int first, int last)
     {
-        AttentionTile.Load(s, out var s0, out var s1, out var s2, out var s3);
-        var scale = Vector512.Create(job.Scale);
-        (s0, s1, s2, s3) = (s0 * scale, s1 * scale, s2 * scale, s3 * scale);
-        if (job.Softcap != 0)
-            (s0, s1, s2, s3) = (Cap(job, s0), Cap(job, s1), Cap(job, s2), Cap(job, s3));
-        if (first > 0 || last < Keys - 1)
-            (s0, s1, s2, s3) = (Visible(s0, 0, first, last), Visible(s1, W, first, last),
-                Visible(s2, 2 * W, first, last), Visible(s3, 3 * W, first, last));
+        if (job.Softcap == 0)
+            ScaleRow(s, Keys, job.Scale);
+        else
+            Cap(s, job.Scale, job.Softcap);
+        if (first > 0)
+            new Span<float>(s, Math.Min(first, Keys)).Fill(float.NegativeInfinity);
+        if (last < Keys - 1)
+            new Span<float>(s + Math.Max(last + 1, 0), Keys - Math.Max(last + 1, 0)).Fill(float.NegativeInfinity);
 
+        AttentionTile.Load(s, out var s0, out var s1, out var s2, out var s3);
         var before = memory.Largest[query];
         var largest = MathF.Max(before, Max(
             Vector512.MaxNative(Vector512.MaxNative(s0, s1), Vector512.MaxNative(s2, s3))));
@@ -334,15 +336,13 @@ public static unsafe class CachedAttention
         if (largest > before)
         {
             memory.Largest[query] = largest;
-            var factor = float.IsNegativeInfinity(before) ? 0 : FastMath.Exp(Vector512.Create(before - largest))[0];
+            var factor = float.IsNegativeInfinity(before) ? 0 : FastMath.Exp(before - largest);
             memory.Sum[query] *= factor;
             ScaleRow(memory.Mixed + ((nint)query * job.Layout.Width), job.Layout.Width, factor);
         }
 
-        var top = Vector512.Create(largest);
-        (s0, s1, s2, s3) = (FastMath.Exp(s0 - top), FastMath.Exp(s1 - top), FastMath.Exp(s2 - top),
-            FastMath.Exp(s3 - top));
-        AttentionTile.Store(s, s0, s1, s2, s3);
+        FastMath.ExpLess(s, Keys, largest);
+        AttentionTile.Load(s, out s0, out s1, out s2, out s3);
         memory.Sum[query] += Sum((s0 + s1) + (s2 + s3));
         if (job.Mass == null)
             return;
@@ -355,22 +355,15 @@ public static unsafe class CachedAttention
     private static float* LargestAt(in Job job, in TaskMemory memory, int query) =>
         memory.Shares + ((nint)job.Shares * job.Queries) + ((nint)query * (job.Shares / AttentionTile.Blocks));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Visible(Vector512<float> s, int start, int first, int last)
-    {
-        var at = Vector512<int>.Indices + Vector512.Create(start);
-        var seen = Vector512.GreaterThanOrEqual(at, Vector512.Create(first))
-            & Vector512.LessThanOrEqual(at, Vector512.Create(last));
-        return Vector512.ConditionalSelect(seen.AsSingle(), s, Vector512.Create(float.NegativeInfinity));
-    }
-
-    // c·tanh(s/c), with tanh(u) = 1 − 2/(e²ᵘ + 1)
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Cap(in Job job, Vector512<float> s)
+    // c·tanh(scale·s/c), with tanh(u) = 1 − 2/(e²ᵘ + 1)
+    private static void Cap(float* s, float scale, float cap)
     {
         var one = Vector512<float>.One;
-        var e = FastMath.Exp(s * Vector512.Create(2f / job.Softcap));
-        return Vector512.Create(job.Softcap) * (one - (Vector512.Create(2f) / (e + one)));
+        for (var i = 0; i < Keys; i += W)
+        {
+            var e = FastMath.Exp(Vector512.Load(s + i) * Vector512.Create(scale) * Vector512.Create(2f / cap));
+            (Vector512.Create(cap) * (one - (Vector512.Create(2f) / (e + one)))).Store(s + i);
+        }
     }
 
     private static void Finish(

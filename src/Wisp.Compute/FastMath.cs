@@ -12,7 +12,7 @@ namespace Wisp.Compute;
 /// The bound counts roundings where the ulp of the result is smallest, 2⁻²⁴: half an ulp for the last sum, and 2⁻²⁶, a
 /// quarter, for each of the two steps to r and for r + r²q. The worst of all floats, tried one by one, is 1.01 ulp.
 /// </remarks>
-internal static class FastMath
+internal static unsafe class FastMath
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
@@ -42,6 +42,18 @@ internal static class FastMath
         var half = ni >> 1;
         var bias = Vector512.Create(127);
         return e * ((half + bias) << 23).AsSingle() * ((ni - half + bias) << 23).AsSingle();
+    }
+
+    /// <summary>The same bits for one float.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static float Exp(float x) => Exp(Vector512.Create(x))[0];
+
+    /// <summary>x ← e^(x − less) for n floats, whole vectors of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void ExpLess(float* x, int n, float less)
+    {
+        for (var i = 0; i < n; i += Vector512<float>.Count)
+            Exp(Vector512.Load(x + i) - Vector512.Create(less)).Store(x + i);
     }
 
     /// <summary>1/(1 + e⁻ˣ): for large negative x the exponential is +∞ and the result 0, as it should be.</summary>

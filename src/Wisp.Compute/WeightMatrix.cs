@@ -59,11 +59,11 @@ public sealed unsafe class WeightMatrix
         ? new ReadOnlySpan<float>(Data, checked(Rows * Columns))
         : throw new InvalidOperationException($"The matrix holds {Type.Name()}, not F32.");
 
-    /// <summary>Gives up the memory of the mapped pages that hold it, where the system can.</summary>
-    public void LetGo()
+    /// <summary>Gives up the memory of the mapped pages that hold its first rows, where the system can.</summary>
+    public void LetGo(int rows)
     {
         if (_owner is MappedFile file)
-            file.LetGo(Data - file.Address(0, 0), Bytes);
+            file.LetGo(Data - file.Address(0, 0), rows * RowBytes);
     }
 
     /// <summary>Decodes one row.</summary>

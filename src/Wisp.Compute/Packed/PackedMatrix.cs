@@ -7,6 +7,8 @@ namespace Wisp.Compute;
 /// <remarks>Rows that do not fill the interleave are padded with zeros. The stored matrix is needed no more.</remarks>
 public sealed unsafe class PackedMatrix : IDisposable
 {
+    private const long BytesAtOnce = 32 << 20;
+
     private readonly PackedMemory _memory;
     private readonly bool _ownsMemory;
 
@@ -55,17 +57,27 @@ public sealed unsafe class PackedMatrix : IDisposable
             $"A matrix of {w.Rows} x {w.Columns} {w.Type.Name()} takes {bytes} bytes; 8 GB is the limit.");
     }
 
-    /// <summary>Reads all of the matrix once, on all workers.</summary>
+    /// <summary>
+    /// Reads all of the matrix once, on all workers, and gives up the pages of a file that it was read from part by
+    /// part: file and copy are never both in memory.
+    /// </summary>
     /// <param name="memory">Where the copy goes, kept by the caller as long as it is used; null takes some.</param>
     public static PackedMatrix Pack(WorkerPool pool, WeightMatrix w, PackedMemory? memory = null)
     {
         var kernels = PackedKernels.Of(w.Type);
         var packed = new PackedMatrix(w, kernels, memory);
-        var job = new PackJob
+        var job = new PackJob { To = packed.Data, From = w.Data, RowBytes = w.RowBytes, Columns = w.Columns };
+        var rows = (int)Math.Max(1, BytesAtOnce / (kernels.PanelRows * w.RowBytes)) * kernels.PanelRows;
+        for (var row = 0; row < w.Rows; row += rows)
         {
-            To = packed.Data, From = w.Data, RowBytes = w.RowBytes, Rows = w.Rows, Columns = w.Columns,
-        };
-        pool.Run(kernels.Pack, &job, packed.Panels);
+            job.Rows = Math.Min(rows, w.Rows - row);
+            var panels = (job.Rows + kernels.PanelRows - 1) / kernels.PanelRows;
+            pool.Run(kernels.Pack, &job, panels);
+            job.From += job.Rows * w.RowBytes;
+            job.To += panels * (packed.Bytes / packed.Panels);
+            w.LetGo(row + job.Rows);
+        }
+
         if (job.NotFinite != 0)
             packed.Kernels = PackedKernels.Of(w.Type, finite: false);
         GC.KeepAlive(w);

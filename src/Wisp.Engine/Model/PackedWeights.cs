@@ -67,7 +67,6 @@ public sealed class PackedWeights : IDisposable
         _cancel.ThrowIfCancellationRequested();
         var packed = PackedMatrix.Pack(_pool, stored.Weight, _memory);
         _matrices.Add(packed);
-        stored.Weight.LetGo(); // file and copy are never both in memory
         _done += stored.Weight.Bytes;
         _progress?.Invoke(_done, _total);
         return stored with { Packed = packed };
