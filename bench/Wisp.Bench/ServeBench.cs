@@ -80,9 +80,10 @@ internal static class ServeBench
     private static async Task<Result> Run(string model, int clients, int rounds, TimeSpan window)
     {
         var options = new ServeOptions { Models = { model }, Parallel = clients, Queue = clients };
-        // All clients at once in the cache: what is measured is work, not waiting for memory.
+        // All clients at once in the cache: what is measured is work, not waiting for memory. And no more than the
+        // warm-up fills, because memory that is touched for the first time would look like a leak.
         using (var file = ModelFile.Open(model))
-            options.CacheTokens = clients * file.Config.Context;
+            options.CacheTokens = Math.Max(file.Config.Context, clients * 4 * ServeLoad.AnswerTokens);
         await using var server = await WispServer.Start(options, new ListenOptions { Port = 0 });
         await server.Ready;
         using var load = new ServeLoad(server, clients);
