@@ -64,14 +64,14 @@ internal static class ServeBench
         var page = new Option<string?>("--out") { Description = "Writes the report to a file too" };
         foreach (var option in (Option[])[model, clients, rounds, seconds, page])
             command.Add(option);
-        command.SetAction(async (parse, _) =>
+        command.SetAction(async (parse, cancel) =>
         {
             var result = await Run(parse.GetRequiredValue(model), parse.GetValue(clients), parse.GetValue(rounds),
                 TimeSpan.FromSeconds(parse.GetValue(seconds)));
             var report = Report(result);
             Console.Write(report);
             if (parse.GetValue(page) is { } path)
-                await File.WriteAllTextAsync(path, report);
+                await File.WriteAllTextAsync(path, report, cancel);
             return result.IsGood ? 0 : 1;
         });
         return command;
