@@ -42,24 +42,37 @@ public static class Checkpoint
     {
         using var gguf = Gguf.Open(path);
         var (stored, step) = Read(gguf);
-        if (Difference(stored, plan) is { } difference)
-            throw new InvalidDataException(
-                $"{path}: belongs to another run: {difference}. Resume with the options it was started with, or " +
-                "choose another --out folder.");
+        if (stored != plan)
+            throw OtherRun(path, stored.ToJson(), plan.ToJson());
         foreach (var tensor in weights.Map.All)
-            Fill(tensor.Name, weights.Of(tensor));
-        Fill(First, optimizer.FirstMoment);
-        Fill(Second, optimizer.SecondMoment);
+            Fill(gguf, tensor.Name, weights.Of(tensor));
+        Fill(gguf, First, optimizer.FirstMoment);
+        Fill(gguf, Second, optimizer.SecondMoment);
         return step;
+    }
 
-        void Fill(string name, Span<float> to)
-        {
-            var tensor = gguf.Tensor(name);
-            if (tensor.Elements != to.Length)
-                throw new InvalidDataException(
-                    $"{path}: tensor {name} has {tensor.Elements} numbers, expected {to.Length}.");
-            gguf.ReadFloats(tensor, to);
-        }
+    /// <summary>Reads a tensor that must have as many numbers as there is room for.</summary>
+    /// <exception cref="InvalidDataException">It is missing or of another size.</exception>
+    internal static void Fill(Gguf gguf, string name, Span<float> to)
+    {
+        var tensor = gguf.Tensor(name);
+        if (tensor.Elements != to.Length)
+            throw new InvalidDataException(
+                $"{gguf.Path}: tensor {name} has {tensor.Elements} numbers, expected {to.Length}.");
+        gguf.ReadFloats(tensor, to);
+    }
+
+    /// <summary>The error of a checkpoint whose plan is another: it names the first difference of the two.</summary>
+    /// <param name="stored">The plan of the checkpoint as JSON.</param>
+    internal static InvalidDataException OtherRun(string path, string stored, string wanted)
+    {
+        var (was, now) = stored.Split(',').Zip(wanted.Split(',')).FirstOrDefault(pair => pair.First != pair.Second);
+        return new InvalidDataException(
+            $"{path}: belongs to another run: the checkpoint has {Plain(was)}, this run {Plain(now)}. Resume with " +
+            "the options it was started with, or choose another --out folder.");
+
+        static string Plain(string? json) => (json ?? "").Trim('{', '}')
+            .Replace("\"", "", StringComparison.Ordinal).Replace(":", " ", StringComparison.Ordinal);
     }
 
     private static (PretrainPlan Plan, int Step) Read(Gguf gguf)
@@ -72,18 +85,5 @@ public static class Checkpoint
         return step <= plan.Steps
             ? (plan, (int)step)
             : throw new InvalidDataException($"{gguf.Path}: stands at step {step} of {plan.Steps}.");
-    }
-
-    // The first line of two plans that differs, in the plan's own words.
-    private static string? Difference(PretrainPlan stored, PretrainPlan wanted)
-    {
-        if (stored == wanted)
-            return null;
-        var pairs = stored.ToJson().Split(',').Zip(wanted.ToJson().Split(','));
-        var (was, now) = pairs.FirstOrDefault(pair => pair.First != pair.Second);
-        return $"the checkpoint has {Plain(was)}, this run {Plain(now)}";
-
-        static string Plain(string? json) => (json ?? "").Trim('{', '}')
-            .Replace("\"", "", StringComparison.Ordinal).Replace(":", " ", StringComparison.Ordinal);
     }
 }

@@ -121,7 +121,13 @@ internal sealed class RuleFacts
         return order;
     }
 
-    private static List<int> Calls(Term term)
+    private static List<int> Calls(Term term) => Calls(term, static _ => true);
+
+    // The rules that a text of the term may begin with.
+    private List<int> Starts(Term term) => Calls(term, CanBeEmpty);
+
+    /// <param name="goesOn">Whether what follows a term in a sequence counts too.</param>
+    private static List<int> Calls(Term term, Func<Term, bool> goesOn)
     {
         var calls = new List<int>();
         Collect(term);
@@ -135,37 +141,10 @@ internal sealed class RuleFacts
                     calls.Add(call.Rule);
                     break;
                 case Sequence sequence:
-                    Array.ForEach(sequence.Items, Collect);
-                    break;
-                case Choice choice:
-                    Array.ForEach(choice.Options, Collect);
-                    break;
-                case Repeat repeat:
-                    Collect(repeat.Body);
-                    break;
-            }
-        }
-    }
-
-    // The rules that a text of the term may begin with.
-    private List<int> Starts(Term term)
-    {
-        var starts = new List<int>();
-        Collect(term);
-        return starts;
-
-        void Collect(Term at)
-        {
-            switch (at)
-            {
-                case Call call:
-                    starts.Add(call.Rule);
-                    break;
-                case Sequence sequence:
                     foreach (var item in sequence.Items)
                     {
                         Collect(item);
-                        if (!CanBeEmpty(item))
+                        if (!goesOn(item))
                             break;
                     }
 

@@ -9,11 +9,7 @@ namespace Wisp.Model;
 /// </summary>
 internal sealed class DecoderWeightsReader(Gguf gguf, ModelConfig config)
 {
-    private readonly HashSet<string> _unused =
-    [
-        .. gguf.Tensors.Select(t => t.Name).Where(name =>
-            !name.StartsWith(ModelFile.CheckpointPrefix, StringComparison.Ordinal)),
-    ];
+    private readonly WeightTensors _tensors = new(gguf);
 
     private int Queries => config.Heads * config.HeadDim;
 
@@ -29,7 +25,7 @@ internal sealed class DecoderWeightsReader(Gguf gguf, ModelConfig config)
             Embedding = embedding,
             Positions = Has("position_embd.weight")
                 ? Matrix("position_embd.weight", config.Context, config.Width) : null,
-            OutputNorm = Norm("output_norm") ?? throw Missing("output_norm.weight"),
+            OutputNorm = Norm("output_norm") ?? throw _tensors.Missing("output_norm.weight"),
             Head = Has("output.weight")
                 ? Projection("output", config.Vocabulary, config.Width) : new Projection(embedding),
             Blocks = [.. Enumerable.Range(0, config.Layers).Select(l => Block($"blk.{l}."))],
@@ -38,11 +34,8 @@ internal sealed class DecoderWeightsReader(Gguf gguf, ModelConfig config)
             RopeFactorsLong = Has("rope_factors_long.weight")
                 ? Vector("rope_factors_long.weight", config.RotatedDim / 2) : null,
         };
-        return _unused.Count == 0
-            ? weights
-            : throw new InvalidDataException(
-                $"{gguf.Path}: holds tensor {_unused.Order(StringComparer.Ordinal).First()}, which " +
-                $"{config.Architecture.Name} does not use here; this variant of the architecture is not supported.");
+        _tensors.RequireAllUsed(config.Architecture.Name);
+        return weights;
     }
 
     private BlockWeights Block(string at)
@@ -100,7 +93,7 @@ internal sealed class DecoderWeightsReader(Gguf gguf, ModelConfig config)
         ];
     }
 
-    private bool Has(string name) => gguf.TryTensor(name, out _);
+    private bool Has(string name) => _tensors.Has(name);
 
     private Projection Projection(string name, int rows, int columns) => new(
         Matrix($"{name}.weight", rows, columns), Has($"{name}.bias") ? Vector($"{name}.bias", rows) : null,
@@ -118,39 +111,14 @@ internal sealed class DecoderWeightsReader(Gguf gguf, ModelConfig config)
         if (!gguf.TryTensor($"{name}.weight", out var tensor))
             return null;
         return new(tensor.Shape.Count == 2
-            ? Floats(Take($"{name}.weight", config.HeadDim, heads))
+            ? _tensors.Floats($"{name}.weight", config.HeadDim, heads)
             : Vector($"{name}.weight", tensor.Elements == config.HeadDim ? config.HeadDim : heads * config.HeadDim));
     }
 
-    private WeightMatrix Matrix(string name, int rows, int columns) => gguf.Matrix(Take(name, columns, rows));
+    private WeightMatrix Matrix(string name, int rows, int columns) => _tensors.Matrix(name, columns, rows);
 
     private WeightMatrix Matrix(string name, int rows, int columns, int experts) =>
-        gguf.Matrix(Take(name, columns, rows, experts));
+        _tensors.Matrix(name, columns, rows, experts);
 
-    private WeightMatrix Vector(string name, int length) => Floats(Take(name, length));
-
-    // Vectors are few and small: whatever their type, they are float32 in memory, one column a row.
-    private WeightMatrix Floats(GgufTensor tensor)
-    {
-        var values = new FloatBuffer(checked((int)tensor.Elements));
-        gguf.ReadFloats(tensor, values.Span);
-        return WeightMatrix.Of(values, 0, values.Length, 1);
-    }
-
-    private GgufTensor Take(string name, params ReadOnlySpan<int> shape)
-    {
-        if (!gguf.TryTensor(name, out var tensor))
-            throw Missing(name);
-        var fits = tensor.Shape.Count == shape.Length;
-        for (var i = 0; fits && i < shape.Length; i++)
-            fits = tensor.Shape[i] == shape[i];
-        if (!fits)
-            throw new InvalidDataException(
-                $"{gguf.Path}: tensor {name} is ({string.Join(", ", tensor.Shape)}), expected " +
-                $"({string.Join(", ", shape.ToArray())}).");
-        _unused.Remove(name);
-        return tensor;
-    }
-
-    private InvalidDataException Missing(string name) => new($"{gguf.Path}: tensor {name} is missing.");
+    private WeightMatrix Vector(string name, int length) => _tensors.Floats(name, length);
 }

@@ -81,10 +81,8 @@ internal sealed class LlamaRoutes
 
     private async Task Tokenize(HttpContext context)
     {
-        using var body = await JsonReply.Read(context);
-        var fields = new Fields(body.RootElement);
-        using var lease = await _pool.Take(fields.Text("model"), context.RequestAborted);
-        var tokenizer = lease.Model.Writer.Tokenizer;
+        using var turn = await ModelTurn.Begin(context, _pool);
+        var (fields, tokenizer) = (turn.Fields, turn.Writer.Tokenizer);
         var ids = tokenizer.Encode(fields.RequiredText("content"), fields.Flag("add_special") ?? false,
             fields.Flag("parse_special") ?? true);
         if (fields.Flag("with_pieces") == true)
@@ -104,10 +102,8 @@ internal sealed class LlamaRoutes
 
     private async Task Detokenize(HttpContext context)
     {
-        using var body = await JsonReply.Read(context);
-        var fields = new Fields(body.RootElement);
-        using var lease = await _pool.Take(fields.Text("model"), context.RequestAborted);
-        var tokenizer = lease.Model.Writer.Tokenizer;
+        using var turn = await ModelTurn.Begin(context, _pool);
+        var (fields, tokenizer) = (turn.Fields, turn.Writer.Tokenizer);
         var tokens = fields.Any("tokens") ?? throw fields.Missing("tokens");
         var text = tokenizer.DecodeText(TokenIds.Read(tokens, "tokens", tokenizer.VocabularySize));
         await JsonReply.Send(context, new Detokenized(text), LlamaJson.Default.Detokenized);
@@ -115,11 +111,9 @@ internal sealed class LlamaRoutes
 
     private async Task ApplyTemplate(HttpContext context)
     {
-        using var body = await JsonReply.Read(context);
-        var fields = new Fields(body.RootElement);
-        using var lease = await _pool.Take(fields.Text("model"), context.RequestAborted);
-        var model = lease.Model.Writer;
-        var request = ChatRequest.Read(fields, model.Tokenizer.VocabularySize);
+        using var turn = await ModelTurn.Begin(context, _pool);
+        var model = turn.Writer;
+        var request = ChatRequest.Read(turn.Fields, model.Tokenizer.VocabularySize);
         await JsonReply.Send(context, new AppliedTemplate(model.Chat.Prompt(request.Messages, request.Options)),
             LlamaJson.Default.AppliedTemplate);
     }

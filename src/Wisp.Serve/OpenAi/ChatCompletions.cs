@@ -13,21 +13,19 @@ internal sealed class ChatCompletions(ModelPool pool, TimeProvider time)
     public async Task Handle(HttpContext context)
     {
         var cancel = context.RequestAborted;
-        using var body = await JsonReply.Read(context);
-        var fields = new Fields(body.RootElement);
-        using var lease = await pool.Take(fields.Text("model"), cancel);
-        var model = lease.Model.Writer;
+        using var turn = await ModelTurn.Begin(context, pool);
+        var model = turn.Writer;
         var chat = model.Chat;
-        var request = ChatRequest.Read(fields, model.Tokenizer.VocabularySize);
-        await lease.Model.Run("chat", request.Choices, async work =>
+        var request = ChatRequest.Read(turn.Fields, model.Tokenizer.VocabularySize);
+        await turn.Model.Run("chat", request.Choices, async work =>
         {
             Describe(work, request);
-            work.Tell("messages", fields.Any("messages")!.Value.GetRawText());
+            work.Tell("messages", turn.Fields.Any("messages")!.Value.GetRawText());
             // Faults of messages and options come here, before anything is sent.
             var answers = Enumerable.Range(0, request.Choices).Select(choice =>
                 chat.GetStreamingResponseAsync(request.Messages, request.OptionsOf(choice), cancel)).ToList();
             var head = new ChatReply($"chatcmpl-{Guid.NewGuid():N}", "chat.completion",
-                time.GetUtcNow().ToUnixTimeSeconds(), lease.Model.Id, OpenAiRoutes.Fingerprint, [], null);
+                time.GetUtcNow().ToUnixTimeSeconds(), turn.Model.Id, OpenAiRoutes.Fingerprint, [], null);
             work.Answers(head.Id);
             var parts = answers.Select(_ => new AnswerParts(model.Tokenizer)).ToArray();
             var updates = Read(Streams.Merge(answers, cancel), parts, work);

@@ -12,17 +12,15 @@ internal sealed class Completions(ModelPool pool, TimeProvider time)
     public async Task Handle(HttpContext context)
     {
         var cancel = context.RequestAborted;
-        using var body = await JsonReply.Read(context);
-        var fields = new Fields(body.RootElement);
-        using var lease = await pool.Take(fields.Text("model"), cancel);
-        var model = lease.Model.Writer;
-        var request = CompletionRequest.Read(fields, model);
+        using var turn = await ModelTurn.Begin(context, pool);
+        var model = turn.Writer;
+        var request = CompletionRequest.Read(turn.Fields, model);
         List<TextRun> runs = [.. request.Requests(model.Engine.Context).Select(asked =>
             new TextRun(model.Engine, model.Tokenizer, asked, request.Stop))];
-        await lease.Model.Run("text_completion", runs.Count, async work =>
+        await turn.Model.Run("text_completion", runs.Count, async work =>
         {
             var head = new CompletionReply($"cmpl-{Guid.NewGuid():N}", "text_completion",
-                time.GetUtcNow().ToUnixTimeSeconds(), lease.Model.Id, OpenAiRoutes.Fingerprint, [], null);
+                time.GetUtcNow().ToUnixTimeSeconds(), turn.Model.Id, OpenAiRoutes.Fingerprint, [], null);
             work.Answers(head.Id);
             work.Asked("choice.count", runs.Count > 1 ? runs.Count : null);
             foreach (var (_, prompt) in request.Prompts)

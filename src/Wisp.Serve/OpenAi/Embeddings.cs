@@ -13,10 +13,8 @@ internal sealed class Embeddings(ModelPool pool)
 
     public async Task Handle(HttpContext context)
     {
-        using var body = await JsonReply.Read(context);
-        var fields = new Fields(body.RootElement);
-        using var lease = await pool.Take(fields.Text("model"), context.RequestAborted);
-        var vectors = lease.Model.Vectors;
+        using var turn = await ModelTurn.Begin(context, pool);
+        var (fields, vectors) = (turn.Fields, turn.Model.Vectors);
         var inputs = Inputs(fields, vectors);
         var format = fields.Text("encoding_format") ?? "float";
         if (format is not ("float" or "base64"))
@@ -25,7 +23,7 @@ internal sealed class Embeddings(ModelPool pool)
         fields.Ignore("user");
         fields.RefuseUnknown();
 
-        await lease.Model.Run("embeddings", 1, async work =>
+        await turn.Model.Run("embeddings", 1, async work =>
         {
             var found = await vectors.Of(inputs, context.RequestAborted);
             var tokens = inputs.Sum(input => (long)input.Length);
@@ -38,7 +36,7 @@ internal sealed class Embeddings(ModelPool pool)
 
         Task Send<T>(IReadOnlyList<T> list, long tokens, JsonTypeInfo<EmbeddingList<T>> type) => JsonReply.Send(context,
             new EmbeddingList<T>("list",
-                [.. list.Select((vector, i) => new EmbeddingItem<T>("embedding", i, vector))], lease.Model.Id,
+                [.. list.Select((vector, i) => new EmbeddingItem<T>("embedding", i, vector))], turn.Model.Id,
                 new EmbeddingUsage(tokens, tokens)), type);
     }
 

@@ -36,6 +36,11 @@ internal sealed class PageAnswers(ModelPool pool, Conversations kept, TimeProvid
         var chat = lease.Model.Writer.Chat;
         await lease.Model.Run("chat", 1, async work =>
         {
+            work.Asked("temperature", settings.Temperature);
+            work.Asked("top_p", settings.TopP);
+            work.Asked("top_k", settings.TopK);
+            work.Asked("max_tokens", settings.MaxTokens);
+            work.Asked("seed", settings.Seed);
             work.Tell("messages", question.Text);
             await Write(context, chat, question, settings, work);
         });
@@ -53,13 +58,18 @@ internal sealed class PageAnswers(ModelPool pool, Conversations kept, TimeProvid
         context.Response.Headers["X-Accel-Buffering"] = "no"; // a proxy that waits would hide the stream
         var stream = new Stream(context, chat.Context, exchange.LeftOut);
         work.Wrote();
+        work.Answers($"page-{steps.Current.Answer.Id}");
         await stream.Send(steps.Current);
         var sentAt = time.GetTimestamp();
         while (await steps.MoveNextAsync())
         {
             var step = steps.Current;
             if (step.Answer is { State: not MessageState.Writing, Cost: { } cost })
-                work.Cost(cost.PromptTokens, 0, cost.Tokens, step.Answer.State.ToString().ToLowerInvariant());
+            {
+                work.Cost(cost.PromptTokens, 0, cost.Tokens, ReasonOf(step.Answer.State));
+                work.Tell("answer", step.Answer.Text);
+            }
+
             var isText = step is { IsSaved: false, News.Kind: PartKind.Text or PartKind.Thought };
             if (isText && time.GetElapsedTime(sentAt) < s_sendEvery)
                 continue;
@@ -67,6 +77,14 @@ internal sealed class PageAnswers(ModelPool pool, Conversations kept, TimeProvid
             sentAt = time.GetTimestamp();
         }
     }
+
+    // As the API's routes tell it.
+    private static string ReasonOf(MessageState end) => end switch
+    {
+        MessageState.Whole => "stop",
+        MessageState.Length => "length",
+        _ => end.ToString().ToLowerInvariant(),
+    };
 
     /// <summary>What the page has of the answer, so that only news goes out.</summary>
     private sealed class Stream(HttpContext context, int window, int leftOut)

@@ -24,13 +24,15 @@ public interface ITuning : IDisposable
     int Step { get; set; }
 
     /// <summary>What a checkpoint has to keep beside the tuner's state.</summary>
-    IEnumerable<(string Name, FloatBuffer Values)> State { get; }
+    IEnumerable<(string Name, FloatBuffer Values)> State => [];
 
     /// <summary>Why the run must not go on; null while it may.</summary>
     string? Halt => null;
 
     /// <summary>Before the first step of a run, and not when one goes on.</summary>
-    void Begin();
+    void Begin()
+    {
+    }
 
     TuningStep Advance();
 
@@ -38,7 +40,9 @@ public interface ITuning : IDisposable
     IEnumerable<LogRecord> Look(CancellationToken cancel);
 
     /// <summary>Adds what the finished model's file says of this stage.</summary>
-    void Describe(GgufWriter writer);
+    void Describe(GgufWriter writer)
+    {
+    }
 
     /// <summary>What the report tells of the data and the result.</summary>
     /// <param name="written">The finished model as its file has it, quantised or not.</param>

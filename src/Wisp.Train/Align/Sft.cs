@@ -44,12 +44,6 @@ public sealed class Sft : ITuning
 
     public int Step { get; set; }
 
-    public IEnumerable<(string Name, FloatBuffer Values)> State => [];
-
-    public void Begin()
-    {
-    }
-
     public TuningStep Advance()
     {
         Tuner.ClearGradients();
@@ -102,10 +96,6 @@ public sealed class Sft : ITuning
             var end = ids.Length < count ? "" : " ...";
             yield return new SampleRecord(Step, shown + "\n", _text.Tokenizer.DecodeText(ids) + end);
         }
-    }
-
-    public void Describe(GgufWriter writer)
-    {
     }
 
     public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(

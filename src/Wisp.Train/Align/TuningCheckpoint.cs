@@ -38,25 +38,14 @@ internal static class TuningCheckpoint
     {
         using var gguf = Gguf.Open(path);
         var (stored, step) = Read(gguf);
-        if (stored.Difference(plan) is { } difference)
-            throw new InvalidDataException(
-                $"{path}: belongs to another run: {difference}. Resume with the options it was started with, or " +
-                "choose another --out folder.");
+        if (stored != plan)
+            throw Checkpoint.OtherRun(path, stored.ToJson(), plan.ToJson());
         foreach (var tensor in tuner.Kept.Map.All)
-            Fill(tensor.Name, tuner.Kept.Of(tensor));
+            Checkpoint.Fill(gguf, tensor.Name, tuner.Kept.Of(tensor));
         foreach (var (name, state) in tuner.State.Concat(more))
-            Fill(ModelFile.CheckpointPrefix + name, state.Span);
+            Checkpoint.Fill(gguf, ModelFile.CheckpointPrefix + name, state.Span);
         tuner.Restored();
         return step;
-
-        void Fill(string name, Span<float> to)
-        {
-            var tensor = gguf.Tensor(name);
-            if (tensor.Elements != to.Length)
-                throw new InvalidDataException(
-                    $"{path}: tensor {name} has {tensor.Elements} numbers, expected {to.Length}.");
-            gguf.ReadFloats(tensor, to);
-        }
     }
 
     private static (TuningPlan Plan, int Step) Read(Gguf gguf)

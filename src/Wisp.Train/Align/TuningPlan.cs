@@ -156,19 +156,6 @@ public sealed record TuningPlan
         }
     }
 
-    /// <summary>The first number in which another plan differs, in its own words; null where none does.</summary>
-    internal string? Difference(TuningPlan wanted)
-    {
-        if (this == wanted)
-            return null;
-        var (was, now) = ToJson().Split(',').Zip(wanted.ToJson().Split(','))
-            .FirstOrDefault(pair => pair.First != pair.Second);
-        return $"the checkpoint has {Plain(was)}, this run {Plain(now)}";
-
-        static string Plain(string? json) => (json ?? "").Trim('{', '}')
-            .Replace("\"", "", StringComparison.Ordinal).Replace(":", " ", StringComparison.Ordinal);
-    }
-
     /// <summary>The plan as a table for people.</summary>
     public IReadOnlyList<Setting> Describe(ModelConfig config)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Wisp.Ai.Arithmetic;
 using Wisp.Train.Align;
 using Wisp.Train.Align.Conversations;
 using Wisp.Train.Eval.Scoring;
@@ -183,11 +184,10 @@ internal sealed class AnswerExams(EvalModel model, EvalOptions options)
         return (Judge(task, texts), called, unfit);
     }
 
-    private static string Answer(ToolCall call) =>
-        call.Name == "calculator" && call.Arguments["expression"] is { } expression
-        && expression.GetValueKind() == JsonValueKind.String
-        && Calculator.Value(expression.GetValue<string>()) is { } value
-            ? Calculator.Text(value) : "error: no such expression";
+    private static string Answer(ToolCall call) => call.Name != "calculator"
+        ? $"error: there is no function '{call.Name}'"
+        : Calculator.Reply(call.Arguments["expression"] is { } given && given.GetValueKind() == JsonValueKind.String
+            ? given.GetValue<string>() : null);
 
     private static Conversation Asked(string text, System.Text.Json.Nodes.JsonArray? tools) =>
         new([new ConversationTurn(Role.User, text)]) { Tools = tools };

@@ -15,20 +15,7 @@ internal static class HtmlReport
     {
         var page = new StringBuilder();
         page.Append($"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8"/>
-            <meta http-equiv="Content-Security-Policy"
-            content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"/>
-            <meta name="viewport" content="width=device-width, initial-scale=1"/>
-            <link rel="icon" href="data:,"/>
-            <title>{Escape.Html(report.Title)}</title>
-            <style>
-            {ReportStyle.Css}
-            </style>
-            </head>
-            <body><main>
+            {Head(report.Title)}
             <header>
             <h1>{Escape.Html(report.Title)}</h1>
             <p class="soft">Trained {report.Date:d MMMM yyyy, HH:mm} on {Human.Bytes(report.Training.Bytes)} of text</p>
@@ -45,6 +32,25 @@ internal static class HtmlReport
         page.Append("</main></body>\n</html>\n");
         return page.ToString();
     }
+
+    /// <summary>A page up to the beginning of its main part.</summary>
+    /// <param name="style">What it adds to the style that all pages have.</param>
+    internal static string Head(string title, string style = "") => $"""
+        <!DOCTYPE html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8"/>
+        <meta http-equiv="Content-Security-Policy"
+        content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"/>
+        <meta name="viewport" content="width=device-width, initial-scale=1"/>
+        <link rel="icon" href="data:,"/>
+        <title>{Escape.Html(title)}</title>
+        <style>
+        {ReportStyle.Css}{(style.Length > 0 ? "\n" : "")}{style}
+        </style>
+        </head>
+        <body><main>
+        """;
 
     private static void Facts(StringBuilder page, RunReport report)
     {

@@ -68,17 +68,7 @@ internal static class PretrainCommand
         using (var display = new TrainDisplay(console, plan.Steps, plan.Config().TrainingFlopPerToken, peak,
             TimeProvider.System))
         {
-            finished = run.Run(
-                record =>
-                {
-                    if (record is StepRecord step)
-                        display.Step(step);
-                    else if (record is EvalRecord eval)
-                        display.Eval(eval);
-                    else if (record is SampleRecord sample)
-                        display.Sample(sample);
-                },
-                cancel);
+            finished = run.Run(display.Show, cancel);
             display.Finish();
         }
 

@@ -13,6 +13,9 @@ internal sealed class ServeTelemetry : IDisposable
 {
     private const string Source = "Wisp.Serve";
 
+    // A request's own span is the parent of ours. Where nobody records it, ours count as not sampled and are dropped.
+    private const string Requests = "Microsoft.AspNetCore";
+
     private readonly IDisposable?[] _senders;
 
     private ServeTelemetry(params IDisposable?[] senders) => _senders = senders;
@@ -23,7 +26,8 @@ internal sealed class ServeTelemetry : IDisposable
             return new ServeTelemetry();
         var resource = ResourceBuilder.CreateDefault().AddService("wisp");
         return new ServeTelemetry(
-            Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Source).AddOtlpExporter().Build(),
+            Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Source, Requests)
+                .AddOtlpExporter().Build(),
             Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(Source).AddOtlpExporter().Build());
     }
 

@@ -42,6 +42,29 @@ internal sealed class TrainDisplay(
     private long? _drawnAt;
     private bool _finished;
 
+    /// <summary>What a run has just logged.</summary>
+    public void Show(LogRecord record)
+    {
+        switch (record)
+        {
+            case StepRecord step:
+                Step(step);
+                break;
+            case EvalRecord eval:
+                Eval(eval);
+                break;
+            case SampleRecord sample:
+                Sample(sample);
+                break;
+            case WatchRecord watched:
+                Watch(watched);
+                break;
+            case FigureRecord figure:
+                Note($"step {figure.Step}  {figure.Name} {figure.Value:0.0000}");
+                break;
+        }
+    }
+
     public void Step(StepRecord step)
     {
         ArgumentNullException.ThrowIfNull(step);

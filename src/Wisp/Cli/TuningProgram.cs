@@ -142,21 +142,7 @@ internal static class TuningProgram
         using (var display = new TrainDisplay(
             console, tuning.Plan.Steps, config.TrainingFlopPerToken, peak, TimeProvider.System))
         {
-            finished = run.Run(
-                record =>
-                {
-                    if (record is StepRecord step)
-                        display.Step(step);
-                    else if (record is EvalRecord eval)
-                        display.Eval(eval);
-                    else if (record is SampleRecord sample)
-                        display.Sample(sample);
-                    else if (record is WatchRecord watched)
-                        display.Watch(watched);
-                    else if (record is FigureRecord figure)
-                        display.Note($"step {figure.Step}  {figure.Name} {figure.Value:0.0000}");
-                },
-                cancel);
+            finished = run.Run(display.Show, cancel);
             display.Finish();
         }
 

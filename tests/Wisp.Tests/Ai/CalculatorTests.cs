@@ -54,6 +54,13 @@ public class CalculatorTests
     public void What_is_no_sum_is_said_to_be_none(string expression, string message) =>
         Assert.Contains(message, Assert.Throws<FormatException>(() => Calculator.Work(expression)).Message);
 
+    [Theory]
+    [InlineData("1 / 3", "0.3333333333")]
+    [InlineData("abs(2)", "error: 'a' at character 1 is not understood")]
+    [InlineData(null, "error: expression must be a text")]
+    public void A_reply_is_the_result_or_what_is_wrong(string? expression, string reply) =>
+        Assert.Equal(reply, Calculator.Reply(expression));
+
     [Fact]
     public void Depth_and_length_are_bounded()
     {

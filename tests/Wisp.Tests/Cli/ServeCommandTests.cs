@@ -45,13 +45,7 @@ public partial class ServeCommandTests
         using var process = Process.Start(start)!;
         try
         {
-            var said = new List<string>();
-            while (said.Count == 0 || !said[^1].Contains("Ctrl-C", StringComparison.Ordinal))
-                said.Add(await process.StandardError.ReadLineAsync() ?? throw new InvalidOperationException(
-                    $"it ended: {string.Join('\n', said)}"));
-            var text = string.Join('\n', said);
-            Assert.Contains("ready: wisp-chat, context ", text);
-            using var http = new HttpClient { BaseAddress = new Uri(Address().Match(text).Value) };
+            using var http = new HttpClient { BaseAddress = await Ready(process) };
             var body = LiveServer.Body("""
                 {"messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 60, "stream": true}
                 """);
@@ -86,6 +80,18 @@ public partial class ServeCommandTests
         {
             File.Delete(path);
         }
+    }
+
+    /// <summary>Where a server is that has just been started, once it says that it is ready.</summary>
+    internal static async Task<Uri> Ready(Process process)
+    {
+        var said = new List<string>();
+        while (said.Count == 0 || !said[^1].Contains("Ctrl-C", StringComparison.Ordinal))
+            said.Add(await process.StandardError.ReadLineAsync() ?? throw new InvalidOperationException(
+                $"it ended: {string.Join('\n', said)}"));
+        var text = string.Join('\n', said);
+        Assert.Contains("ready: wisp-chat, context ", text);
+        return new Uri(Address().Match(text).Value);
     }
 
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]

@@ -16,13 +16,7 @@ public class TelemetryTests
     [Fact]
     public async Task A_request_is_a_span_by_the_conventions_without_any_text()
     {
-        var spans = new ConcurrentQueue<Activity>();
-        using var listener = new ActivityListener
-        {
-            ShouldListenTo = source => source.Name == Telemetry.Name, ActivityStopped = spans.Enqueue,
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
-        };
-        ActivitySource.AddActivityListener(listener);
+        using var listener = Listen(out var spans);
         await using var server = await LiveServer.Open(new ServeOptions());
         var reply = await server.Post(Chat, $$"""
             {"messages": [{"role": "user", "content": "{{Secret}}"}], "max_tokens": 7, "temperature": 0.5, "seed": 99}
@@ -38,6 +32,35 @@ public class TelemetryTests
             ("gen_ai.usage.cache_read.input_tokens", 0L)])
             Assert.Equal(value, span.GetTagItem(name));
         Assert.DoesNotContain(span.TagObjects, tag => tag.Value?.ToString()?.Contains("secret") == true);
+    }
+
+    [Fact]
+    public async Task An_answer_on_the_page_counts_as_one_of_the_API()
+    {
+        using var listener = Listen(out var spans);
+        await using var server = await LiveServer.Open(new ServeOptions());
+        var conversation = await server.Post("/page/conversations",
+            """{"settings": {"temperature": 0.5, "maxTokens": 7, "tools": false}}""");
+        var question = await server.Post("/page/messages",
+            $$"""{"conversation": {{conversation["id"]}}, "text": "{{Secret}}"}""");
+        var news = await server.Lines("/page/answers", $$"""{"message": {{question["id"]}}}""");
+        var answer = news[^1]["message"]!;
+        var tokens = (long)answer["tokens"]!;
+        var span = Assert.Single(spans, span =>
+            Equals(span.GetTagItem("gen_ai.response.id"), $"page-{answer["id"]}")
+            && Equals(span.GetTagItem("gen_ai.request.max_tokens"), 7));
+        Assert.Equal("chat wisp-chat", span.OperationName);
+        Assert.Equal((0.5f, tokens), (span.GetTagItem("gen_ai.request.temperature"),
+            span.GetTagItem("gen_ai.usage.output_tokens")));
+        Assert.DoesNotContain(span.TagObjects, tag => tag.Value?.ToString()?.Contains("secret") == true);
+
+        // All that this server did was this answer.
+        var metrics = await server.Http.GetStringAsync("/metrics");
+        const string Labels = "gen_ai_operation_name=\"chat\",gen_ai_provider_name=\"wisp\"," +
+            "gen_ai_request_model=\"wisp-chat\",gen_ai_response_model=\"wisp-chat\"";
+        Assert.Contains($"gen_ai_server_request_duration_seconds_count{{{Labels}}} 1\n", metrics);
+        Assert.Contains($"gen_ai_server_time_to_first_token_seconds_count{{{Labels}}} 1\n", metrics);
+        Assert.Contains($"gen_ai_client_token_usage_sum{{{Labels},gen_ai_token_type=\"output\"}} {tokens}\n", metrics);
     }
 
     [Theory]
@@ -57,6 +80,18 @@ public class TelemetryTests
 
         Assert.Contains(log.Written, line => line.Contains("chat wisp-chat: ") && line.Contains(" tokens read"));
         Assert.Equal(content, log.Written.Any(line => line.Contains(Secret)));
+    }
+
+    private static ActivityListener Listen(out ConcurrentQueue<Activity> spans)
+    {
+        var kept = spans = [];
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == Telemetry.Name, ActivityStopped = kept.Enqueue,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
     }
 
     /// <summary>A log that keeps its lines.</summary>

@@ -34,6 +34,20 @@ public static class Calculator
         return new Sum(text, exact);
     }
 
+    /// <summary>What a model that called the calculator reads: the result, or what is wrong.</summary>
+    /// <param name="expression">Null where the call gave no text.</param>
+    public static string Reply(string? expression)
+    {
+        try
+        {
+            return expression is null ? "error: expression must be a text" : Work(expression).Text;
+        }
+        catch (FormatException e)
+        {
+            return $"error: {e.Message}";
+        }
+    }
+
     private sealed class Reader(string text)
     {
         private int _at, _depth;

@@ -21,20 +21,12 @@ public sealed class CalculatorFunction : AIFunction
         AIFunctionArguments arguments, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(arguments);
-        var expression = arguments.GetValueOrDefault("expression") switch
+        return new(Calculator.Reply(arguments.GetValueOrDefault("expression") switch
         {
             string text => text,
             JsonElement { ValueKind: JsonValueKind.String } json => json.GetString(),
             JsonElement { ValueKind: JsonValueKind.Number } json => json.GetRawText(),
             _ => null,
-        };
-        try
-        {
-            return new(expression is null ? "error: expression must be a text" : Calculator.Work(expression).Text);
-        }
-        catch (FormatException e)
-        {
-            return new($"error: {e.Message}");
-        }
+        }));
     }
 }

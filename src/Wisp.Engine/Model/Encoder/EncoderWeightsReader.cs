@@ -8,7 +8,7 @@ namespace Wisp.Model;
 /// </summary>
 internal sealed class EncoderWeightsReader(Gguf gguf, EncoderConfig config)
 {
-    private readonly HashSet<string> _unused = [.. gguf.Tensors.Select(t => t.Name)];
+    private readonly WeightTensors _tensors = new(gguf);
 
     /// <exception cref="InvalidDataException">A tensor is missing, of another shape, or of no use here.</exception>
     public EncoderWeights Read()
@@ -17,18 +17,15 @@ internal sealed class EncoderWeightsReader(Gguf gguf, EncoderConfig config)
         var weights = new EncoderWeights
         {
             Config = config,
-            Embedding = gguf.Matrix(Take("token_embd.weight", C, config.Vocabulary)),
+            Embedding = _tensors.Matrix("token_embd.weight", C, config.Vocabulary),
             TokenTypes = TokenTypes(),
-            Positions = config.RopeTheta == 0 ? gguf.Matrix(Take("position_embd.weight", C, config.Context)) : null,
+            Positions = config.RopeTheta == 0 ? _tensors.Matrix("position_embd.weight", C, config.Context) : null,
             EmbeddingNorm = Norm("token_embd_norm"),
             Layers = [.. Enumerable.Range(0, config.Layers).Select(l => Layer($"blk.{l}."))],
             Rank = Rank(),
         };
-        return _unused.Count == 0
-            ? weights
-            : throw new InvalidDataException(
-                $"{gguf.Path}: holds tensor {_unused.Order(StringComparer.Ordinal).First()}, which " +
-                $"{config.Architecture} does not use here; this variant of the architecture is not supported.");
+        _tensors.RequireAllUsed(config.Architecture);
+        return weights;
     }
 
     private EncoderLayer Layer(string at)
@@ -57,7 +54,7 @@ internal sealed class EncoderWeightsReader(Gguf gguf, EncoderConfig config)
         if (!gguf.TryTensor("token_types.weight", out var tensor))
             return null;
         var kinds = tensor.Shape is [_, var rows] and [_, >= 1 and <= 1 << 16] ? (int)rows : 1;
-        return gguf.Matrix(Take("token_types.weight", config.Width, kinds));
+        return _tensors.Matrix("token_types.weight", config.Width, kinds);
     }
 
     // A head that tells several classes apart is no score of relevance, so its shape is refused as any other.
@@ -66,40 +63,19 @@ internal sealed class EncoderWeightsReader(Gguf gguf, EncoderConfig config)
         if (!Has("cls.output.weight") && !Has("cls.weight"))
             return null;
         var output = gguf.TryTensor("cls.output.weight", out var tensor) && tensor.Shape.Count == 1
-            ? new Projection(gguf.Matrix(Take("cls.output.weight", config.Width)), Bias("cls.output", 1))
+            ? new Projection(_tensors.Matrix("cls.output.weight", config.Width), Bias("cls.output", 1))
             : Projection("cls.output", 1, config.Width);
         return new RankHead(Has("cls.weight") ? Projection("cls", config.Width, config.Width) : null, output);
     }
 
-    private bool Has(string name) => gguf.TryTensor(name, out _);
+    private bool Has(string name) => _tensors.Has(name);
 
     private Projection Projection(string name, int rows, int columns) =>
-        new(gguf.Matrix(Take($"{name}.weight", columns, rows)), Bias(name, rows));
+        new(_tensors.Matrix($"{name}.weight", columns, rows), Bias(name, rows));
 
     private WeightMatrix? Bias(string name, int rows) => Has($"{name}.bias") ? Vector($"{name}.bias", rows) : null;
 
     private Norm Norm(string name) => new(Vector($"{name}.weight", config.Width), Bias(name, config.Width));
 
-    // Vectors are few and small: whatever their type, they are float32 in memory, one column a row.
-    private WeightMatrix Vector(string name, int length)
-    {
-        var values = new FloatBuffer(length);
-        gguf.ReadFloats(Take(name, length), values.Span);
-        return WeightMatrix.Of(values, 0, values.Length, 1);
-    }
-
-    private GgufTensor Take(string name, params ReadOnlySpan<int> shape)
-    {
-        if (!gguf.TryTensor(name, out var tensor))
-            throw new InvalidDataException($"{gguf.Path}: tensor {name} is missing.");
-        var fits = tensor.Shape.Count == shape.Length;
-        for (var i = 0; fits && i < shape.Length; i++)
-            fits = tensor.Shape[i] == shape[i];
-        if (!fits)
-            throw new InvalidDataException(
-                $"{gguf.Path}: tensor {name} is ({string.Join(", ", tensor.Shape)}), expected " +
-                $"({string.Join(", ", shape.ToArray())}).");
-        _unused.Remove(name);
-        return tensor;
-    }
+    private WeightMatrix Vector(string name, int length) => _tensors.Floats(name, length);
 }

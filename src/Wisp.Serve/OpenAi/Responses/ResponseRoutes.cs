@@ -14,20 +14,18 @@ internal sealed class ResponseRoutes(ModelPool pool, ResponseStore store, TimePr
     public async Task Create(HttpContext context)
     {
         var cancel = context.RequestAborted;
-        using var body = await JsonReply.Read(context);
-        var fields = new Fields(body.RootElement);
-        using var lease = await pool.Take(fields.Text("model"), cancel);
-        var model = lease.Model.Writer;
-        var request = ResponseRequest.Read(fields, model.Tokenizer.VocabularySize);
+        using var turn = await ModelTurn.Begin(context, pool);
+        var model = turn.Writer;
+        var request = ResponseRequest.Read(turn.Fields, model.Tokenizer.VocabularySize);
         var messages = Before(request.Previous);
         messages.AddRange(request.Messages);
-        await lease.Model.Run("chat", 1, async work =>
+        await turn.Model.Run("chat", 1, async work =>
         {
             work.Asked("max_tokens", request.Options.MaxOutputTokens);
             work.Tell("input", request.Input.ToJsonString());
             var updates = model.Chat.GetStreamingResponseAsync(messages, request.Options, cancel);
             var number = Guid.NewGuid().ToString("N");
-            var response = Head($"resp_{number}", lease.Model.Id, request);
+            var response = Head($"resp_{number}", turn.Model.Id, request);
             work.Answers($"resp_{number}");
             var output = new ResponseOutput(number, model.Tokenizer);
             var events = request.Stream ? new ResponseEvents(context) : null;

@@ -143,10 +143,6 @@ public sealed class Dpo : ITuning
         ];
     }
 
-    public void Describe(GgufWriter writer)
-    {
-    }
-
     public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(
         DecoderWeights written, CancellationToken cancel)
     {

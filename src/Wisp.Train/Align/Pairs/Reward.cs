@@ -36,12 +36,6 @@ public sealed class Reward : ITuning
 
     public int Step { get; set; }
 
-    public IEnumerable<(string Name, FloatBuffer Values)> State => [];
-
-    public void Begin()
-    {
-    }
-
     public TuningStep Advance()
     {
         Tuner.ClearGradients();

@@ -53,13 +53,7 @@ public sealed class Improve : ITuning
     /// <summary>Rounds done.</summary>
     public int Step { get; set; }
 
-    public IEnumerable<(string Name, FloatBuffer Values)> State => [];
-
     private VerifiableTask Task => _goal.Book.Task!;
-
-    public void Begin()
-    {
-    }
 
     public TuningStep Advance()
     {
@@ -114,10 +108,6 @@ public sealed class Improve : ITuning
     }
 
     public IEnumerable<LogRecord> Look(CancellationToken cancel) => _test.Look(Step, cancel);
-
-    public void Describe(GgufWriter writer)
-    {
-    }
 
     public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(
         DecoderWeights written, CancellationToken cancel) => (

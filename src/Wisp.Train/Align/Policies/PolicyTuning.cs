@@ -204,10 +204,6 @@ public sealed class PolicyTuning : ITuning
     public IEnumerable<LogRecord> Look(CancellationToken cancel) =>
         new PolicyTest(_goal, _rollouts, _policy).Look(Step, cancel);
 
-    public void Describe(GgufWriter writer)
-    {
-    }
-
     public (TextCount Training, TextCount HeldOut, IReadOnlyList<Setting> Facts) Summary(
         DecoderWeights written, CancellationToken cancel)
     {

@@ -13,21 +13,7 @@ internal static class CardHtml
     {
         var page = new StringBuilder();
         page.Append($"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8"/>
-            <meta http-equiv="Content-Security-Policy"
-            content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"/>
-            <meta name="viewport" content="width=device-width, initial-scale=1"/>
-            <link rel="icon" href="data:,"/>
-            <title>{Escape.Html(card.Title)}: report card</title>
-            <style>
-            {ReportStyle.Css}
-            {CardStyle.Css}
-            </style>
-            </head>
-            <body><main>
+            {HtmlReport.Head($"{card.Title}: report card", CardStyle.Css)}
             <header>
             <h1>{Escape.Html(card.Title)}</h1>
             <p class="soft">Report card of a whole life, written {card.Date.ToString(

@@ -127,8 +127,16 @@ public sealed class RecipeTests : IDisposable
         {
             using var process = Start(recipe, "killed");
             var output = new StringBuilder();
-            process.OutputDataReceived += (_, line) => output.AppendLine(line.Data);
+            void Keep(object sender, DataReceivedEventArgs line)
+            {
+                lock (output)
+                    output.AppendLine(line.Data);
+            }
+
+            process.OutputDataReceived += Keep;
+            process.ErrorDataReceived += Keep;
             process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
             while (!process.HasExited && Lines("killed") < wanted)
                 Thread.Sleep(5);
             if (process.HasExited)
@@ -208,14 +216,15 @@ public sealed class RecipeTests : IDisposable
         "dotnet", [Path.Combine(AppContext.BaseDirectory, "wisp.dll"), "train", "all", "--recipe", recipe, "--out",
             folder, "--threads", "1"])
     {
-        RedirectStandardOutput = true, WorkingDirectory = _folder.Path,
+        RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.Path,
     })!;
 
     private (int Code, string Output) Wisp(string recipe, string folder)
     {
         using var process = Start(recipe, folder);
+        var error = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return (process.ExitCode, output);
+        return (process.ExitCode, output + error.Result);
     }
 }

@@ -40,26 +40,6 @@ public sealed class ScoringTests
         wanted is null ? null : decimal.Parse(wanted, System.Globalization.CultureInfo.InvariantCulture),
         NumberAnswer.In(text));
 
-    [Theory]
-    [InlineData("1 + 2 * 3", "7")]
-    [InlineData("(1 + 2) * 3", "9")]
-    [InlineData("7 / 2 - -1", "4.5")]
-    [InlineData("1,200 * 2", "2400")]
-    [InlineData("2 - 3 - 4", "-5")]
-    [InlineData("8 / 4 / 2", "1")]
-    [InlineData("1 / 0", null)]
-    [InlineData("2 +", null)]
-    [InlineData("abs(2)", null)]
-    [InlineData("(1", null)]
-    [InlineData("", null)]
-    [InlineData("99999999999999999999 * 99999999999999999999", null)]
-    public void The_calculator_works_out_sums_and_nothing_else(string expression, string? value) => Assert.Equal(
-        value, Calculator.Value(expression) is { } found ? Calculator.Text(found) : null);
-
-    [Fact]
-    public void A_sum_as_deep_as_a_text_can_be_is_refused_and_breaks_nothing() =>
-        Assert.Null(Calculator.Value(new string('(', 500) + "1"));
-
     [Fact]
     public void A_bootstrap_interval_holds_the_mean_and_is_the_same_for_the_same_seed()
     {
