@@ -42,6 +42,7 @@ public partial class ServeCommandTests
         using var folder = new TempFolder();
         var start = CtrlC.Program("serve", "--port", "0", "-m", LiveServer.ModelPath, "--quiet");
         start.Environment["XDG_DATA_HOME"] = folder.Path; // the user's own conversations stay closed
+        start.Environment["XDG_RUNTIME_DIR"] = folder["run"];
         using var process = Process.Start(start)!;
         try
         {

@@ -135,7 +135,11 @@ internal sealed partial class PseudoTerminal : IDisposable
         var start = new ProcessStartInfo("/usr/bin/script", ["-qefc", line, "/dev/null"])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8,
-            Environment = { ["XDG_DATA_HOME"] = folder, ["TERM"] = "xterm-256color" },
+            Environment =
+            {
+                ["XDG_DATA_HOME"] = folder, ["XDG_RUNTIME_DIR"] = Path.Combine(folder, "run"),
+                ["TERM"] = "xterm-256color",
+            },
         };
         return new PseudoTerminal(Process.Start(start)!);
     }
