@@ -45,8 +45,6 @@ public sealed class Answer(IChatClient client) : AskedModel
     private readonly List<MessagePart> _parts = [];
     private readonly List<ScoredToken> _scores = [];
     private readonly Tokenizer? _tokenizer = client.GetService(typeof(Tokenizer)) as Tokenizer;
-    private readonly CancellationTokenSource _stop = new();
-
     // Updates of the model, events of the kernel, or why it is lost; in the order in which they happened.
     private readonly Channel<object> _news = Channel.CreateUnbounded<object>();
 
@@ -55,6 +53,7 @@ public sealed class Answer(IChatClient client) : AskedModel
     private readonly Queue<string> _open = new(); // ids of calls without a result
     private ChatOptions _options = new();
     private int _given, _results;
+    private CancellationToken _stopped;
     private ExceptionDispatchInfo? _fault;
     private Task _turn = Task.CompletedTask;
 
@@ -96,6 +95,8 @@ public sealed class Answer(IChatClient client) : AskedModel
         _begin = Stopwatch.GetTimestamp();
         (_options, _given) = (task.Options, task.Messages.Count);
         _said.AddRange(task.Messages);
+        using var stop = new CancellationTokenSource();
+        _stopped = stop.Token;
         var pid = await kernel.SpawnAsync(RequestOf(task), this);
         var isOver = false;
         try
@@ -136,10 +137,9 @@ public sealed class Answer(IChatClient client) : AskedModel
         {
             if (!isOver)
                 await Kill(kernel, pid);
-            await _stop.CancelAsync();
+            await stop.CancelAsync();
             // The model is let go of: whoever has it may close it now.
             await _turn.ContinueWith(static _ => { }, TaskScheduler.Default);
-            _stop.Dispose();
         }
     }
 
@@ -199,7 +199,7 @@ public sealed class Answer(IChatClient client) : AskedModel
 
     private async Task<ChatTurn> Write(AskedTurn turn, CancellationToken cancel)
     {
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, _stop.Token);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(cancel, _stopped);
         List<ChatResponseUpdate> updates = [];
         try
         {

@@ -8,7 +8,7 @@ using Wisp.Kernel.Events;
 namespace Wisp.Tests.Cli.Talk;
 
 /// <summary>The yes or no of a person at the terminal.</summary>
-public sealed class ApprovalTests
+public sealed class ApprovalTests : IAsyncDisposable
 {
     private static readonly AskReport s_ask = new(7, new Pid(1), AskKind.Call, "Allow it?");
 
@@ -17,6 +17,12 @@ public sealed class ApprovalTests
     private readonly Kernel _kernel = new();
 
     public ApprovalTests() => _keys = new KeyReader(() => _typed.Take(), () => _typed.Count > 0);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _kernel.DisposeAsync();
+        _typed.Dispose();
+    }
 
     [Theory]
     [InlineData("y", true)]
