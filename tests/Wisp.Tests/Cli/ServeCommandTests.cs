@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using Wisp.Cli;
 using Wisp.Tests.Serve;
 using Wisp.Tests.Train.Data;
 
@@ -24,6 +25,20 @@ public partial class ServeCommandTests
         Assert.Equal(1, run.Code);
         Assert.StartsWith($"wisp: {says}", run.Error);
         Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("--host ::1", true)]
+    [InlineData("--host 0.0.0.0", false)]
+    [InlineData("--allow-host chat.example", false)]
+    public void Files_are_offered_where_only_this_machine_can_ask(string words, bool offers)
+    {
+        var command = new Verb("serve", "", "Use");
+        var arguments = new ServeArguments(command);
+        var parse = command.Parse(["-m", LiveServer.ModelPath, .. words.Split(' ',
+            StringSplitOptions.RemoveEmptyEntries)]);
+        Assert.Equal(offers, arguments.Options(parse).OffersFiles);
     }
 
     [Fact]

@@ -204,6 +204,24 @@ public sealed class AnswerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_earlier_answers_had_read_taints_this_one()
+    {
+        using var client = new ScriptedChat((messages, _) => messages.Count == 1
+            ? [Call("calculator", ("expression", "2+3"))] : [new TextContent("No.")]);
+        var task = Task("And now?");
+        var (answer, _) = await Read(client, Host(), task with
+        {
+            Label = Toolbox.LabelOf("fs.read", """{"path": "/notes/a.txt"}"""),
+            Capabilities = [.. task.Capabilities.Select(capability => capability with { WhenTainted = false })],
+        });
+        Assert.Contains("the process has read what neither the user nor wisp wrote", answer.Parts[0].Text);
+        Assert.Equal("from file:/notes/a.txt, for user",
+            Wisp.Guard.Label.Parse((await Events()).OfType<Spawned>().Single().Request.Label).ToString());
+        Assert.True(Toolbox.LabelOf("calculator", "{}").IsFrom(
+            Wisp.Guard.SourceSet.Of(Wisp.Guard.Source.Kernel)));
+    }
+
+    [Fact]
     public async Task A_journal_with_half_an_answer_is_taken_up_and_the_answer_ended()
     {
         using var client = new ScriptedChat((_, _) => [new TextContent("Once upon"), null]);
