@@ -44,6 +44,7 @@ public sealed class FarKernel(string socket) : IAgentKernel
     {
         using var connection = client;
         var turn = new CancellationTokenSource();
+        var last = Task.CompletedTask; // one that was broken off may still be about to write
         var why = "the kernel that ran it has ended";
         try
         {
@@ -53,7 +54,7 @@ public sealed class FarKernel(string socket) : IAgentKernel
                 {
                     turn.Dispose();
                     turn = new CancellationTokenSource();
-                    _ = TakeTurnAsync(asked, turn.Token);
+                    last = TakeTurnAsync(asked, last, turn.Token);
                 }
 
                 if (reply.Entry is not { } entry)
@@ -77,7 +78,7 @@ public sealed class FarKernel(string socket) : IAgentKernel
 
         model.Lost(why);
 
-        async Task TakeTurnAsync(LentTurn asked, CancellationToken cancel)
+        async Task TakeTurnAsync(LentTurn asked, Task before, CancellationToken cancel)
         {
             var reply = new KernelRequest(KernelOp.Turn) { Number = asked.Number };
             try
@@ -95,6 +96,7 @@ public sealed class FarKernel(string socket) : IAgentKernel
                 reply = reply with { Text = e.Message };
             }
 
+            await before.ConfigureAwait(false);
             try
             {
                 await client.WriteAsync(reply, CancellationToken.None).ConfigureAwait(false);

@@ -88,7 +88,8 @@ public sealed record ChatTurn(string Text, int PromptTokens, int WrittenTokens, 
                 calls.Add(WrittenCall.Of(call));
         var usage = response.Usage;
         return new ChatTurn(text.ToString(), (int)(usage?.InputTokenCount ?? 0), (int)(usage?.OutputTokenCount ?? 0),
-            (int)(usage?.CachedInputTokenCount ?? 0)) { Calls = calls };
+            (int)(usage?.CachedInputTokenCount ?? 0))
+        { Calls = calls };
     }
 }
 

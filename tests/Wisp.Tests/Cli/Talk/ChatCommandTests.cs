@@ -116,6 +116,14 @@ public sealed class ChatCommandTests : IDisposable
         chat.Type("y");
         await chat.Until("= 408");
         await chat.Until(" tokens");
+        // A yes lets it go on once.
+        chat.Type("What is 2 + 3?\r");
+        await chat.Until("y/n");
+        chat.Type("\u0003");
+        await chat.Until("stopped");
+        // The keys are the editor's again, Ctrl-C too.
+        chat.Type("\u0003");
+        await chat.Until("Ctrl-C again or Ctrl-D ends");
         chat.Type("/quit\r");
         Assert.Equal(0, await chat.End());
     }

@@ -177,7 +177,8 @@ public sealed class UserKernelTests : IDisposable
         var answer = new Answer(client);
         await foreach (var _ in answer.Write(kernel, new AnswerTask(
             "a question", [new ChatMessage(ChatRole.User, "What is 6*7?")],
-            new ChatOptions { Tools = [.. tools.Functions] }) { Capabilities = tools.Capabilities }, cancel))
+            new ChatOptions { Tools = [.. tools.Functions] })
+        { Capabilities = tools.Capabilities }, cancel))
             await watch(answer);
         return answer;
     }

@@ -265,7 +265,8 @@ public sealed class AnswerTests : IAsyncDisposable
     {
         var tools = Toolbox.Of(_folder.Path, 4096);
         return new AnswerTask("about sums", [new ChatMessage(ChatRole.User, question)],
-            new ChatOptions { Tools = [.. tools.Functions] }) { Capabilities = tools.Capabilities };
+            new ChatOptions { Tools = [.. tools.Functions] })
+        { Capabilities = tools.Capabilities };
     }
 
     private async Task<(Answer Answer, List<MessagePart?> News)> Read(

@@ -59,7 +59,8 @@ internal sealed class ScriptedChat(
         yield return new ChatResponseUpdate(ChatRole.Assistant, [new UsageContent(new UsageDetails
         {
             InputTokenCount = 10, OutputTokenCount = 2,
-        })]) { MessageId = "m", ResponseId = "r" };
+        })])
+        { MessageId = "m", ResponseId = "r" };
     }
 
     public async Task<ChatResponse> GetResponseAsync(
