@@ -93,7 +93,6 @@ public sealed partial class WispKernel
     {
         if (instructions.Length > 0)
             process.Space.Say(PromptRole.System, instructions, label);
-        process.News.Clear();
         if (message.Length > 0)
             Say(process, PromptRole.User, message, label);
         process.IsIdle = message.Length == 0;
@@ -117,6 +116,7 @@ public sealed partial class WispKernel
                 Forget(process);
                 process.Calls.Clear();
                 process.Mail.Clear();
+                process.News.Clear();
                 Begin(process, exec.Instructions, exec.Message, Label.From(Source.User));
                 break;
             case Said said:

@@ -42,6 +42,9 @@ public sealed class Answer(IChatClient client) : AskedModel
     private const int MaxName = 64; // of a process
     private const int LeastResult = 400; // characters to which a result may be cut
 
+    // A kernel in a long step of its own model kills when it comes to it.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+
     private readonly List<MessagePart> _parts = [];
     private readonly List<ScoredToken> _scores = [];
     private readonly Tokenizer? _tokenizer = client.GetService(typeof(Tokenizer)) as Tokenizer;
@@ -135,9 +138,9 @@ public sealed class Answer(IChatClient client) : AskedModel
         }
         finally
         {
-            if (!isOver)
-                await Kill(kernel, pid);
+            var killed = isOver ? Task.CompletedTask : Kill(kernel, pid);
             await stop.CancelAsync();
+            await Task.WhenAny(killed, Task.Delay(s_patience, CancellationToken.None));
             // The model is let go of: whoever has it may close it now.
             await _turn.ContinueWith(static _ => { }, TaskScheduler.Default);
         }

@@ -64,10 +64,10 @@ public sealed record Turned(int Pid, int[] Tokens, string Text, int Computed, in
     /// <summary>Tokens that a chat client wrote, which are not known.</summary>
     public int Written { get; init; }
 
-    public long MicroMoney { get; init; }
-
     /// <summary>The calls of a model that was offered functions; null where they stand in the text.</summary>
     public WrittenCall[]? Calls { get; init; }
+
+    public long MicroMoney { get; init; }
 }
 
 /// <summary>A turn that named what was not resident, and is void.</summary>
