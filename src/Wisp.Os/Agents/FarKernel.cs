@@ -89,12 +89,10 @@ public sealed class FarKernel(string socket) : IAgentKernel
                         asked.Tokens, asked.IsStopping), cancel).ConfigureAwait(false),
                 };
             }
-            catch (OperationCanceledException)
-            {
-                return; // broken off there, or here by whoever kills it
-            }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
+                if (cancel.IsCancellationRequested)
+                    return;
                 reply = reply with { Text = e.Message };
             }
 

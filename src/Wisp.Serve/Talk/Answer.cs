@@ -154,7 +154,21 @@ public sealed class Answer(IChatClient client) : AskedModel
         var asked = turn.IsStopping ? Task.FromResult(new ChatTurn("", 0, 0, 0) { Calls = [] }) : Write(turn, cancel);
         // One that was broken off may still be letting go of the model.
         _turn = _turn.IsCompleted ? asked : Task.WhenAll(_turn, asked);
-        return asked;
+        return Told(asked, cancel);
+    }
+
+    // A turn that the reader has broken off did not fail: the process is being killed.
+    private async Task<ChatTurn> Told(Task<ChatTurn> asked, CancellationToken cancel)
+    {
+        try
+        {
+            return await asked;
+        }
+        catch (OperationCanceledException) when (_stopped.IsCancellationRequested)
+        {
+            await Task.Delay(Timeout.Infinite, cancel);
+            throw;
+        }
     }
 
     /// <summary>For the kernel.</summary>
