@@ -51,9 +51,10 @@ public sealed class UserKernel(string? folder, string? socket) : IAsyncDisposabl
                 return KernelClient.IsThere(socket)
                     ? new FarKernel(socket) : Said(LocalKernel.Host(parts, folder, socket));
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException or MountException)
+            catch (Exception e) when (e is not OutOfMemoryException)
             {
-                // Another program may have been quicker.
+                // Whatever is wrong with the user's kernel, nobody is kept from talking. Another program may only have
+                // been quicker.
                 if (KernelClient.IsThere(socket))
                     return new FarKernel(socket);
                 Tell?.Invoke($"This runs in a kernel of its own, which `wisp ps` does not show: {e.Message}");
