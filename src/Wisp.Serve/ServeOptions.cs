@@ -53,5 +53,20 @@ public sealed class ServeOptions
     /// <summary>The SQLite file of conversations and responses; null keeps them until the server ends.</summary>
     public string? Database { get; set; }
 
+    /// <summary>The user's data: what is mounted and the kernel's journal; null has neither.</summary>
+    public string? UserFolder { get; set; }
+
+    /// <summary>
+    /// Where the user's kernel listens: answers of the page are processes in it, and it is hosted here where no other
+    /// program does. Null runs them in a kernel of this server's own, which keeps nothing.
+    /// </summary>
+    public string? KernelSocket { get; set; }
+
+    /// <summary>
+    /// Whether answers of the page may look at what is mounted, and ask to write there. Whoever can open the page can
+    /// read those files then, so only a server that nobody else reaches should.
+    /// </summary>
+    public bool OffersFiles { get; set; }
+
     public TimeProvider Time { get; set; } = TimeProvider.System;
 }

@@ -6,6 +6,7 @@ using Wisp.Serve.Loading;
 using Wisp.Serve.Ollama;
 using Wisp.Serve.OpenAi;
 using Wisp.Serve.OpenAi.Responses;
+using Wisp.Serve.Page;
 using Wisp.Serve.Store;
 using Wisp.Serve.Watching;
 
@@ -40,6 +41,8 @@ public static class WispServing
         services.AddSingleton<PrometheusText>();
         services.AddSingleton<WarmUp>();
         services.AddHostedService(provider => provider.GetRequiredService<WarmUp>());
+        services.AddSingleton<PageKernel>();
+        services.AddHostedService(provider => provider.GetRequiredService<PageKernel>());
         return services;
     }
 
@@ -68,7 +71,7 @@ public static class WispServing
     /// <summary>The page to chat on, at /.</summary>
     public static IEndpointRouteBuilder MapWispPage(this IEndpointRouteBuilder routes)
     {
-        Page.PageRoutes.Map(routes);
+        PageRoutes.Map(routes);
         return routes;
     }
 

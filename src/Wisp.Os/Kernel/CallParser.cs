@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 using Wisp.Ai;
+using Wisp.Kernel.Cores;
 
 namespace Wisp.Kernel;
 
@@ -47,6 +48,35 @@ internal static class CallParser
         if (calls.Count == MaxCalls)
             calls.Add((null, $"A turn makes at most {MaxCalls} calls; what came after them was not done."));
         return new ParsedTurn(answer.Trim(), calls);
+    }
+
+    /// <summary>The same of a turn whose calls stand beside its text.</summary>
+    public static ParsedTurn Parse(
+        Pid pid, string text, IReadOnlyList<WrittenCall> written, Func<Verb, string, Effect> classOf)
+    {
+        var calls = new List<(Syscall?, string)>();
+        foreach (var call in written.Take(MaxCalls))
+            calls.Add(Members(call.Arguments) is { } arguments
+                ? Of(pid, new FunctionCallContent("", call.Name, arguments), classOf)
+                : (null, $"{call.Name}: the arguments are no JSON object."));
+        if (written.Count > MaxCalls)
+            calls.Add((null, $"A turn makes at most {MaxCalls} calls; what came after them was not done."));
+        return new ParsedTurn(text.Trim(), calls);
+    }
+
+    private static Dictionary<string, object?>? Members(string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return document.RootElement.ValueKind != JsonValueKind.Object ? null
+                : document.RootElement.EnumerateObject().GroupBy(member => member.Name)
+                    .ToDictionary(group => group.Key, group => (object?)group.Last().Value.Clone());
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     private static (Syscall?, string) Of(Pid pid, FunctionCallContent call, Func<Verb, string, Effect> classOf)

@@ -102,8 +102,14 @@ internal sealed class Process
     /// <summary>Messages that came while a turn was under way.</summary>
     public List<(PromptRole Role, string Text, Guard.Label Label)> Mail { get; } = [];
 
-    /// <summary>A turn that a chat client was asked for.</summary>
+    /// <summary>A turn that a model was asked for.</summary>
     public RemoteTurn? Asking { get; set; }
+
+    /// <summary>A model of its own, which no crash survives.</summary>
+    public AskedModel? Own { get; set; }
+
+    /// <summary>What came since its last turn.</summary>
+    public List<Heard> News { get; } = [];
 
     public bool IsStopping { get; set; } // by TERM: the next turn is the last
 

@@ -39,6 +39,13 @@ public sealed record SpawnRequest
     /// <summary>Whether it outlives its parent.</summary>
     public bool Detached { get; init; }
 
+    /// <summary>Whether it ends with the kernel that it runs in, because whoever reads it is gone then.</summary>
+    public bool Ephemeral { get; init; }
+
+    /// <summary>Of what it knows beside its message, as <see cref="Guard.Label.ToText"/> writes it; empty for
+    /// nothing.</summary>
+    public string Label { get; init; } = "";
+
     /// <summary>Whether it begins a process group of its own.</summary>
     public bool NewGroup { get; init; }
 
@@ -58,11 +65,24 @@ public sealed record SpawnRequest
         Require(Temperature is >= 0 and < 100, $"The temperature is {Temperature}; it must be from 0 to 100.");
         Require(TurnTokens is > 0 and <= 1 << 20, $"A turn is to have {TurnTokens} tokens; it must be 1 to 1048576.");
         Require(Weight is > 0 and <= 1e6, $"The weight is {Weight}; it must be above 0 and at most 1000000.");
+        Require(IsLabel(Label), $"'{Label}' is no label.");
         foreach (var (resource, limit) in Limits)
             Require(limit is { High: null or >= 0, Max: null or >= 0 }, $"The limit of {resource} is below 0.");
         foreach (var capability in Capabilities)
             Require(capability.Pattern.StartsWith('/') || capability.Pattern == "/**",
                 $"{capability.Pattern}: a capability is about an absolute path.");
+
+        static bool IsLabel(string text)
+        {
+            try
+            {
+                return text.Length == 0 || Guard.Label.Parse(text) is var _;
+            }
+            catch (FormatException)
+            {
+                return false;
+            }
+        }
 
         static void Require(bool holds, string message)
         {

@@ -1,5 +1,6 @@
 using Wisp.Guard;
 using Wisp.Kernel.Budgets;
+using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Scheduling;
 using Wisp.Memory;
@@ -18,7 +19,9 @@ public sealed partial class WispKernel
     private void Apply(KernelEvent e)
     {
         _lastPid = Math.Max(_lastPid, e.Pid); // also of one whose beginning was lost: numbers are keys
-        if (e is Spawned spawned)
+        if (e is Booted booted)
+            _asksAll = booted.AsksAll;
+        else if (e is Spawned spawned)
             Apply(spawned);
         else if (e is Forked forked)
             Apply(forked);
@@ -34,8 +37,10 @@ public sealed partial class WispKernel
         foreach (var capability in e.Request.Capabilities)
             process.Grants.Add(new Grant(capability, parent?.Grants.FirstOrDefault(
                 grant => grant.Capability.Delegable && capability.IsWithin(grant.Capability))));
+        var label = parent is null
+            ? Label.From(Source.User) : Label.From(Source.Peer($"{e.Parent}")).Join(parent.Space.Label);
         Begin(process, e.Request.Instructions, e.Request.Message,
-            parent is null ? Label.From(Source.User) : Label.From(Source.Peer($"{e.Parent}")).Join(parent.Space.Label));
+            e.Request.Label.Length == 0 ? label : label.Join(Label.Parse(e.Request.Label)));
     }
 
     private void Apply(Forked e)
@@ -89,7 +94,7 @@ public sealed partial class WispKernel
         if (instructions.Length > 0)
             process.Space.Say(PromptRole.System, instructions, label);
         if (message.Length > 0)
-            process.Space.Say(PromptRole.User, message, label);
+            Say(process, PromptRole.User, message, label);
         process.IsIdle = message.Length == 0;
         if (process.State == ProcessState.New)
             process.Move(ProcessState.Ready);
@@ -111,6 +116,7 @@ public sealed partial class WispKernel
                 Forget(process);
                 process.Calls.Clear();
                 process.Mail.Clear();
+                process.News.Clear();
                 Begin(process, exec.Instructions, exec.Message, Label.From(Source.User));
                 break;
             case Said said:
@@ -207,10 +213,12 @@ public sealed partial class WispKernel
         process.Faults = 0;
 
         process.Turns++;
-        var parsed = CallParser.Parse(process.Pid, e.Text, _gate.ClassOf);
+        process.News.Clear();
+        var parsed = e.Calls is null ? CallParser.Parse(process.Pid, e.Text, _gate.ClassOf)
+            : CallParser.Parse(process.Pid, e.Text, e.Calls, _gate.ClassOf);
         process.Answer = parsed.Answer;
-        process.Taken = process.Request.Model is null ? Core.Codec.Answer(e.Text, e.Tokens)
-            : Core.Codec.Part(PromptRole.Assistant, e.Text);
+        process.Taken = !IsAsked(process) ? Core.Codec.Answer(e.Text, e.Tokens)
+            : Core.Codec.Part(PromptRole.Assistant, e.Text + string.Concat<WrittenCall>(e.Calls ?? []));
         process.Calls.Clear();
         foreach (var (call, written) in parsed.Calls)
             process.Calls.Add(new PendingCall(++process.CallNumber, call, written));
@@ -278,12 +286,20 @@ public sealed partial class WispKernel
             call.Call ?? new DriverSyscall(process.Pid, Verb.Call, "/tools", call.Written, Effect.Pure),
             call.Result!))]);
         var hadCalls = process.Calls.Count > 0;
+        foreach (var call in process.Calls)
+            process.News.Add(new Heard(PromptRole.Tool, call.Result!.Text, call.Result.Status));
         process.Taken = null;
         process.Calls.Clear();
         process.IsIdle = process.Mail.Count == 0 && (!hadCalls || process.IsStopping);
         foreach (var (role, text, label) in process.Mail)
-            process.Space.Say(role, text, label);
+            Say(process, role, text, label);
         process.Mail.Clear();
+    }
+
+    private static void Say(Process process, PromptRole role, string text, Label label)
+    {
+        process.Space.Say(role, text, label);
+        process.News.Add(new Heard(role, text));
     }
 
     // While a turn may be under way messages wait, so that what the model read is what stands before its answer.
@@ -295,7 +311,7 @@ public sealed partial class WispKernel
             return;
         }
 
-        process.Space.Say(role, text, label);
+        Say(process, role, text, label);
         process.IsIdle = false;
     }
 

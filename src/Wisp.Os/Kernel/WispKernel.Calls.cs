@@ -106,7 +106,7 @@ public sealed partial class WispKernel
             _ = task.ContinueWith(done => Post(done.Result), CancellationToken.None,
                 TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
 
-        void Post(SysResult result) => Put(new Input(ReturnOf(pid, number, result), null, null));
+        void Post(SysResult result) => Put(new Input(ReturnOf(pid, number, result)));
     }
 
     private static Returned ReturnOf(int pid, int number, SysResult result) =>
@@ -150,7 +150,7 @@ public sealed partial class WispKernel
         var (pid, number) = (process.Pid.Number, call.Number);
         _ = _gate.ProbeAsync(CallOf(process, call, driver), call.Cancel.Token).ContinueWith(
             done => Put(new Input(done.Result is { Answer: ProbeAnswer.Done, Result: { } result }
-                ? ReturnOf(pid, number, result) : new Probed(pid, number, done.Result.Answer), null, null)),
+                ? ReturnOf(pid, number, result) : new Probed(pid, number, done.Result.Answer))),
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         return false;
     }

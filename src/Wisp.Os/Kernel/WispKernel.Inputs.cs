@@ -1,5 +1,6 @@
 using Wisp.Guard;
 using Wisp.Kernel.Budgets;
+using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 
 namespace Wisp.Kernel;
@@ -12,7 +13,7 @@ public sealed partial class WispKernel
     private DateTimeOffset _lastWall;
 
     // Takes in one input; what cannot be is refused before anything is written.
-    private Pid Take(KernelEvent input)
+    private Pid Take(KernelEvent input, AskedModel? own)
     {
         switch (input)
         {
@@ -21,6 +22,7 @@ public sealed partial class WispKernel
                 _budget.Settle(Resource.Children, 1, 0);
                 var pid = new Pid(_lastPid + 1);
                 Emit(e with { Pid = pid.Number, Group = pid.Number }, isInput: true);
+                _processes[pid.Number].Own = own;
                 Go(_processes[pid.Number]);
                 return pid;
             case Forked e:
@@ -139,7 +141,7 @@ public sealed partial class WispKernel
             return;
         }
 
-        if (!process.IsIdle && process.Request.Model is not null)
+        if (!process.IsIdle && IsAsked(process))
         {
             AskModel(process);
             return;

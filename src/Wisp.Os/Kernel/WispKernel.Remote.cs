@@ -1,5 +1,7 @@
 using Wisp.Kernel.Budgets;
+using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
+using Wisp.Memory;
 
 namespace Wisp.Kernel;
 
@@ -9,18 +11,30 @@ namespace Wisp.Kernel;
 /// </summary>
 public sealed partial class WispKernel
 {
+    private bool _asksAll; // since the last start
+
+    private bool IsAsked(Process process) => process.Request.Model is not null || _asksAll;
+
+    private AskedModel? ModelOf(Process process) => process.Own
+        ?? (process.Request.Model is { } name ? _parts.Models.GetValueOrDefault(name) : _parts.Default);
+
     // Asks the model for the next turn. What it may cost is reserved before.
     private void AskModel(Process process)
     {
-        if (process.Request.Model is not { } name || process.Asking is not null)
+        if (process.Asking is not null)
             return;
-        if (!_parts.Models.TryGetValue(name, out var model) && !_parts.IsReplay)
+        var model = ModelOf(process);
+        IReadOnlyList<PromptPart> prompt;
+        try
         {
-            End(process, 1, $"there is no model '{name}' here");
+            prompt = process.Space.Prompt();
+        }
+        catch (WindowException e)
+        {
+            End(process, 1, e.Message);
             return;
         }
 
-        var prompt = process.Space.Prompt();
         var tokens = process.IsStopping ? Math.Min(_options.LastWords, process.Request.TurnTokens)
             : process.Request.TurnTokens;
         tokens = (int)Math.Min(tokens, process.Budget.Left(Resource.DecodeTokens));
@@ -52,21 +66,32 @@ public sealed partial class WispKernel
         }
 
         var asking = process.Asking = new RemoteTurn(reserved, new CancellationTokenSource());
-        Wait(process, ProcessState.Blocked, $"the model {name}");
-        var (pid, seed) = (process.Pid.Number, TurnSeed(process.Request.Seed, process.Pid.Number, process.Turns));
-        var request = process.Request;
-        if (model is null)
+        var name = process.Request.Model is { } called ? $"the model {called}" : "the model";
+        Wait(process, ProcessState.Blocked, name);
+        if (_parts.IsReplay)
             return;
-        _ = Task.Run(() => model.AnswerAsync([.. prompt], request, seed, tokens, asking.Cancel.Token)).ContinueWith(
+        var pid = process.Pid.Number;
+        if (model is null)
+        {
+            // From outside, as all that a model does: another start may have the model.
+            Put(new Input(new Exited(pid, 1, $"there is no model '{process.Request.Model}' here")) { Of = asking });
+            return;
+        }
+
+        var turn = new AskedTurn(process.Turns, [.. prompt], [.. process.News], process.Request,
+            TurnSeed(process.Request.Seed, pid, process.Turns), tokens, process.IsStopping);
+        _ = Task.Run(() => model.AnswerAsync(turn, asking.Cancel.Token)).ContinueWith(
             done => Put(new Input(done.IsCompletedSuccessfully
                 ? new Turned(pid, [], done.Result.Text, done.Result.PromptTokens - done.Result.CachedTokens,
                     done.Result.CachedTokens, 0, Cut: false)
                 {
                     Written = done.Result.WrittenTokens, MicroMoney = model.PriceOf(done.Result),
+                    Calls = done.Result.Calls is { } calls ? [.. calls] : null,
                 }
-                : new Exited(pid, 1,
-                    $"the model {name} failed: {done.Exception?.InnerException?.Message ?? "cancelled"}"),
-                null, null)),
+                : new Exited(pid, 1, $"{name} failed: {done.Exception?.InnerException?.Message ?? "cancelled"}"))
+            {
+                Of = asking,
+            }),
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
@@ -95,5 +120,10 @@ public sealed partial class WispKernel
 }
 
 /// <summary>A turn that was asked for.</summary>
-internal sealed record RemoteTurn(
-    IReadOnlyList<(Resource Resource, long Amount)> Reserved, CancellationTokenSource Cancel);
+internal sealed class RemoteTurn(
+    IReadOnlyList<(Resource Resource, long Amount)> reserved, CancellationTokenSource cancel)
+{
+    public IReadOnlyList<(Resource Resource, long Amount)> Reserved { get; } = reserved;
+
+    public CancellationTokenSource Cancel { get; } = cancel;
+}

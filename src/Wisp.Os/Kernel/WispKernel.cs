@@ -30,7 +30,12 @@ public sealed record KernelParts(
     public Action<Pid, int>? Wrote { get; init; }
 
     /// <summary>Models that are asked and not stepped, by name.</summary>
-    public IReadOnlyDictionary<string, ChatModel> Models { get; init; } = new Dictionary<string, ChatModel>();
+    public IReadOnlyDictionary<string, AskedModel> Models { get; init; } = new Dictionary<string, AskedModel>();
+
+    /// <summary>The model of processes that name none; null is the core.</summary>
+    public AskedModel? Default { get; init; }
+
+    internal bool AsksAll { get => field || Default is not null; init; }
 
     /// <summary>Whether a journal is run again: what came from outside comes from there.</summary>
     internal bool IsReplay { get; init; }
@@ -70,7 +75,14 @@ public sealed partial class WispKernel : IDisposable
     private DateTimeOffset _now;
     private string? _fault;
 
-    private sealed record Input(KernelEvent? Event, TaskCompletionSource<Pid>? Done, Action? Query);
+    private sealed record Input(KernelEvent? Event, TaskCompletionSource<Pid>? Done = null, Action? Query = null)
+    {
+        /// <summary>Of a process that begins.</summary>
+        public AskedModel? Own { get; init; }
+
+        /// <summary>The turn that it is the end of; where that was given up, it is nothing.</summary>
+        public RemoteTurn? Of { get; init; }
+    }
 
     /// <exception cref="JournalException">The journal cannot be written.</exception>
     public WispKernel(KernelParts parts, KernelOptions? options = null)
@@ -89,11 +101,16 @@ public sealed partial class WispKernel : IDisposable
         }
 
         _folding = false;
-        Emit(new Booted(_options.Program, _parts.Model, Core.Kv.Store.Blocks, Core.Context, Core.Rows, _options),
-            isInput: true);
+        Emit(new Booted(_options.Program, _parts.Model, Core.Kv.Store.Blocks, Core.Context, Core.Rows, _options)
+        {
+            AsksAll = _parts.AsksAll,
+        }, isInput: true);
         HoldDamaged();
         foreach (var process in _processes.Values.ToList())
-            Go(process);
+            if (process.Request.Ephemeral)
+                End(process, 1, "the kernel that it ran in is gone, and with it whoever read it");
+            else
+                Go(process);
     }
 
     /// <summary>Steps so far.</summary>
@@ -112,10 +129,11 @@ public sealed partial class WispKernel : IDisposable
 
     /// <summary>Starts a process for the user.</summary>
     /// <exception cref="ArgumentException">The request cannot be.</exception>
-    public Task<Pid> SpawnAsync(SpawnRequest request)
+    /// <param name="own">Its model, which also sees what it does; null takes the one that the request names.</param>
+    public Task<Pid> SpawnAsync(SpawnRequest request, AskedModel? own = null)
     {
         request.Check();
-        return Post(new Spawned(0, 0, 0, request));
+        return Post(new Spawned(0, 0, 0, request), own);
     }
 
     /// <summary>Starts a copy of a process, with a message of its own.</summary>
@@ -187,7 +205,7 @@ public sealed partial class WispKernel : IDisposable
     public Task<T> QueryAsync<T>(Func<T> query)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Put(new Input(null, null, () =>
+        Put(new Input(null, Query: () =>
         {
             try
             {
@@ -230,6 +248,7 @@ public sealed partial class WispKernel : IDisposable
                     call.Cancel?.Cancel();
             }
 
+            GiveUp(_fault);
             throw;
         }
     }
@@ -269,19 +288,21 @@ public sealed partial class WispKernel : IDisposable
             if (!process.IsOver)
                 _parts.Ended?.Invoke(process.Pid);
         }
+
+        GiveUp("the kernel has ended");
     }
 
     /// <summary>Takes in an event as it stands in a journal.</summary>
-    internal void Inject(KernelEvent e) => Put(new Input(e, null, null));
+    internal void Inject(KernelEvent e) => Put(new Input(e));
 
     // As a journal keeps it.
     private DateTimeOffset Now() =>
         DateTimeOffset.FromUnixTimeMilliseconds(_parts.Time.GetUtcNow().ToUnixTimeMilliseconds());
 
-    private Task<Pid> Post(KernelEvent e)
+    private Task<Pid> Post(KernelEvent e, AskedModel? own = null)
     {
         var done = new TaskCompletionSource<Pid>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Put(new Input(e, done, null));
+        Put(new Input(e, done) { Own = own });
         return done.Task;
     }
 
@@ -289,6 +310,23 @@ public sealed partial class WispKernel : IDisposable
     {
         _inbox.Enqueue(input);
         _wake.Release();
+        if (_fault is not null || _disposed)
+            Refuse(_fault ?? "the kernel has ended");
+    }
+
+    // Nothing moves any more: whoever waits is told.
+    private void GiveUp(string why)
+    {
+        Refuse(why);
+        foreach (var process in _processes.Values)
+            if (!process.IsOver)
+                process.Own?.Lost(why);
+    }
+
+    private void Refuse(string why)
+    {
+        while (_inbox.TryDequeue(out var input))
+            input.Done?.TrySetException(new JournalException(why));
     }
 
     private void Drain()
@@ -305,7 +343,10 @@ public sealed partial class WispKernel : IDisposable
 
             try
             {
-                var pid = Take(input.Event!);
+                if (input.Of is { } turn
+                    && _processes.GetValueOrDefault(input.Event!.Pid)?.Asking != turn)
+                    continue; // it was interrupted meanwhile, and may be at another turn by now
+                var pid = Take(input.Event!, input.Own);
                 input.Done?.SetResult(pid);
             }
             catch (ArgumentException e)
@@ -336,8 +377,10 @@ public sealed partial class WispKernel : IDisposable
         _sequence += entries.Length;
         foreach (var entry in entries)
         {
+            var own = _processes.GetValueOrDefault(entry.Event.Pid)?.Own;
             Apply(entry.Event);
             _parts.Watch?.Invoke(entry);
+            own?.Saw(entry);
         }
     }
 }

@@ -1,8 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.AI;
 using Wisp.Ai;
-using Wisp.Ai.Arithmetic;
+using Wisp.Kernel;
 using Wisp.Serve.Http;
 using Wisp.Serve.Loading;
 using Wisp.Serve.Store;
@@ -16,12 +15,11 @@ namespace Wisp.Serve.Page;
 /// text only the blocks that changed are sent. When the connection closes the answer ends, and what there is of it is
 /// kept.
 /// </summary>
-internal sealed class PageAnswers(ModelPool pool, Conversations kept, TimeProvider time)
+internal sealed class PageAnswers(
+    ModelPool pool, Conversations kept, PageKernel kernel, PageAsks asks, TimeProvider time)
 {
     // A screen shows no more pictures a second.
     private static readonly TimeSpan s_sendEvery = TimeSpan.FromMilliseconds(33);
-
-    private static readonly AIFunction[] s_tools = [new CalculatorFunction()];
 
     public async Task Handle(HttpContext context)
     {
@@ -42,21 +40,23 @@ internal sealed class PageAnswers(ModelPool pool, Conversations kept, TimeProvid
             work.Asked("max_tokens", settings.MaxTokens);
             work.Asked("seed", settings.Seed);
             work.Tell("messages", question.Text);
-            await Write(context, chat, question, settings, work);
+            await Write(context, lease.Model, chat, question, settings, work);
         });
     }
 
-    private async Task Write(
-        HttpContext context, WispChatClient chat, Message question, ChatSettings settings, Work work)
+    private async Task Write(HttpContext context, LoadedModel model, WispChatClient chat, Message question,
+        ChatSettings settings, Work work)
     {
-        var exchange = new Exchange(kept, time, s_tools);
+        var agents = await kernel.Open(model, context.RequestAborted);
+        var exchange = new Exchange(kept, time, agents, kernel.Tools(model));
         await using var steps = exchange.Answer(chat, question, settings, null, context.RequestAborted)
             .GetAsyncEnumerator(context.RequestAborted);
         // Until the first word a fault is an answer of its own, with its status.
         await steps.MoveNextAsync();
         context.Response.ContentType = "application/x-ndjson";
         context.Response.Headers["X-Accel-Buffering"] = "no"; // a proxy that waits would hide the stream
-        var stream = new Stream(context, chat.Context, exchange.LeftOut);
+        using var stream = new Stream(context, chat.Context, exchange.LeftOut,
+            (before, now) => asks.Show(agents, before, now));
         work.Wrote();
         work.Answers($"page-{steps.Current.Answer.Id}");
         await stream.Send(steps.Current);
@@ -87,11 +87,15 @@ internal sealed class PageAnswers(ModelPool pool, Conversations kept, TimeProvid
     };
 
     /// <summary>What the page has of the answer, so that only news goes out.</summary>
-    private sealed class Stream(HttpContext context, int window, int leftOut)
+    private sealed class Stream(
+        HttpContext context, int window, int leftOut, Action<AskReport?, AskReport?> show) : IDisposable
     {
         private readonly List<List<byte[]>> _blocks = [];
         private readonly List<MessagePart> _sent = [];
         private bool _begun;
+        private AskReport? _ask;
+
+        public void Dispose() => show(_ask, null);
 
         public async Task Send(ExchangeStep step)
         {
@@ -109,6 +113,19 @@ internal sealed class PageAnswers(ModelPool pool, Conversations kept, TimeProvid
             for (var i = 0; i < answer.Parts.Count; i++)
                 if (i >= _sent.Count || _sent[i] != answer.Parts[i])
                     Part(i, answer.Parts[i]);
+            if (step.Ask != _ask)
+            {
+                show(_ask, step.Ask);
+                _ask = step.Ask;
+                Line("ask", json =>
+                {
+                    if (_ask is null)
+                        return;
+                    json.WriteNumber("number", _ask.Number);
+                    json.WriteString("text", _ask.Text);
+                });
+            }
+
             if (step.IsSaved)
                 Line("saved", json => json.WriteNumber("characters", answer.Text.Length));
             if (answer.State != MessageState.Writing)

@@ -24,7 +24,9 @@ internal static class PageRoutes
         var (pool, faults) = (provider.GetRequiredService<ModelPool>(), provider.GetRequiredService<Faults>());
         var kept = provider.GetRequiredService<Conversations>();
         kept.Purge();
-        var answers = new PageAnswers(pool, kept, provider.GetRequiredService<ServeOptions>().Time);
+        var asks = new PageAsks();
+        var answers = new PageAnswers(pool, kept, provider.GetRequiredService<PageKernel>(), asks,
+            provider.GetRequiredService<ServeOptions>().Time);
         var group = routes.MapGroup("/page");
         Get("/state", context => State(context, pool, kept));
         Get("/conversations", context => JsonReply.Send(context,
@@ -51,6 +53,7 @@ internal static class PageRoutes
             ?? throw new ApiException(404, "Nothing is known of the tokens of this answer."),
             PageJson.Default.IReadOnlyListScoredToken));
         Post("/answers", answers.Handle);
+        Post("/asks", asks.Handle);
 
         void Get(string path, RequestDelegate handle) => group.MapGet(path, Guarded(handle));
         void Post(string path, RequestDelegate handle) => group.MapPost(path, Guarded(handle));

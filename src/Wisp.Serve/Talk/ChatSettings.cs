@@ -26,7 +26,7 @@ public sealed record ChatSettings
 
     public long? Seed { get; init; }
 
-    /// <summary>Whether the model may use the calculator; null means yes.</summary>
+    /// <summary>Whether the model may use the calculator, and files where some are mounted; null means yes.</summary>
     public bool? Tools { get; init; }
 
     /// <summary>These settings over others.</summary>
@@ -45,7 +45,7 @@ public sealed record ChatSettings
     /// <param name="sampling">What holds where nothing is set; null is the client's own.</param>
     /// <param name="tools">What the model may call, where <see cref="Tools"/> does not forbid it.</param>
     /// <param name="best">How many of the likeliest tokens to tell beside each; null tells nothing.</param>
-    public ChatOptions ToOptions(Sampling? sampling, IReadOnlyList<AIFunction> tools, int? best)
+    public ChatOptions ToOptions(Sampling? sampling, IReadOnlyList<AITool> tools, int? best)
     {
         var chain = sampling ?? new Sampling();
         chain = chain with { MinP = MinP ?? chain.MinP, RepeatPenalty = RepeatPenalty ?? chain.RepeatPenalty };

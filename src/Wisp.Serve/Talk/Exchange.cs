@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.AI;
+using Wisp.Agents;
 using Wisp.Ai;
+using Wisp.Guard;
+using Wisp.Kernel;
 using Wisp.Run;
 using Wisp.Serve.Store;
 
@@ -10,11 +13,13 @@ namespace Wisp.Serve.Talk;
 /// <param name="News">More of it; null where only its state changed.</param>
 /// <param name="Answer">All of it so far.</param>
 /// <param name="IsSaved">Whether all of it stands in the database: only then may it be shown as saved.</param>
-public sealed record ExchangeStep(MessagePart? News, Message Answer, bool IsSaved);
+/// <param name="Ask">What a person is asked before it goes on; null while nothing is.</param>
+public sealed record ExchangeStep(MessagePart? News, Message Answer, bool IsSaved, AskReport? Ask = null);
 
 /// <summary>Answers messages of kept conversations, and keeps the answers while they are written.</summary>
+/// <param name="kernel">Where answers are processes.</param>
 /// <param name="tools">What the model may call.</param>
-public sealed class Exchange(Conversations conversations, TimeProvider time, IReadOnlyList<AIFunction> tools)
+public sealed class Exchange(Conversations conversations, TimeProvider time, IAgentKernel kernel, Toolbox tools)
 {
     // Alternatives are read by people; more than these have almost no share.
     private const int Alternatives = 8;
@@ -37,12 +42,20 @@ public sealed class Exchange(Conversations conversations, TimeProvider time, IRe
     {
         ArgumentNullException.ThrowIfNull(question);
         ArgumentNullException.ThrowIfNull(settings);
-        var options = settings.ToOptions(sampling, tools, Alternatives);
-        var messages = Transcript.Fit(client, conversations.Branch(question.Id), options, out var leftOut);
+        var options = settings.ToOptions(sampling, tools.Functions, Alternatives);
+        var branch = conversations.Branch(question.Id);
+        var messages = Transcript.Fit(client, branch, options, out var leftOut);
         LeftOut = leftOut;
+        var task = new AnswerTask(conversations.Find(question.Conversation)?.Title ?? "", messages, options)
+        {
+            Capabilities = options.Tools is null ? [] : tools.Capabilities,
+            Label = Label.Join(branch.Skip(leftOut).SelectMany(message => message.Parts)
+                .Where(part => part.Kind == PartKind.Call)
+                .Select(part => Toolbox.LabelOf(part.Name!, part.Arguments ?? "{}"))),
+        };
         var model = ((ChatClientMetadata?)client.GetService(typeof(ChatClientMetadata)))?.DefaultModelId;
-        var writer = new Answer(client, tools);
-        await using var news = writer.Write(messages, options, cancel).GetAsyncEnumerator(cancel);
+        var writer = new Answer(client);
+        await using var news = writer.Write(kernel, task, cancel).GetAsyncEnumerator(cancel);
         // The first token is waited for before the answer is added: a request that is refused leaves no trace.
         var first = await news.MoveNextAsync();
         var answer = conversations.Add(new Message
@@ -65,7 +78,7 @@ public sealed class Exchange(Conversations conversations, TimeProvider time, IRe
                     savedAt = time.GetTimestamp();
                 }
 
-                yield return new ExchangeStep(news.Current, answer, due);
+                yield return new ExchangeStep(news.Current, answer, due, writer.Ask);
                 try
                 {
                     more = await news.MoveNextAsync();

@@ -35,7 +35,7 @@ public static class Transcript
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(branch);
-        var room = Math.Min(options?.MaxOutputTokens ?? int.MaxValue, client.Context / 4);
+        var room = RoomOf(client, options);
         for (leftOut = 0; ; leftOut++)
         {
             // A branch begins with what a person says, also when its beginning is gone.
@@ -45,6 +45,13 @@ public static class Transcript
             if (leftOut >= branch.Count - 1 || client.Fits(messages, options, room))
                 return messages;
         }
+    }
+
+    /// <summary>Tokens that are kept for an answer.</summary>
+    public static int RoomOf(WispChatClient client, ChatOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        return Math.Min(options?.MaxOutputTokens ?? int.MaxValue, client.Context / 4);
     }
 
     /// <summary>A branch as a Markdown document.</summary>

@@ -41,6 +41,7 @@ export const remove = id => call('DELETE', '/conversations/' + id);
 export const restore = id => call('POST', `/conversations/${id}/restore`, {});
 export const say = (conversation, parent, text) => json('POST', '/messages', { conversation, parent, text });
 export const tokens = id => json('GET', `/messages/${id}/tokens`);
+export const approve = (ask, yes) => call('POST', '/asks', { ask, yes });
 export const keepDefaults = settings => call('PUT', '/settings', settings);
 
 // The news of an answer as they come, one JSON document a line.

@@ -16,6 +16,7 @@ let conversations = [];
 const thread = new Thread($('messages'), {
   edit: (message, text) => send(text, message.parent ?? null),
   regenerate: message => answer(message.parent),
+  approve: (ask, yes) => api.approve(ask, yes).catch(fault => banner(fault.message)),
   show: async leaf => {
     thread.leaf = leaf;
     thread.draw();

@@ -5,7 +5,7 @@ import { build } from './markdown.js';
 import { showTokens } from './tokens.js';
 
 export class Thread {
-  // actions: edit(message, text), regenerate(message), show(leaf)
+  // actions: edit(message, text), regenerate(message), show(leaf), approve(ask, yes)
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
@@ -192,11 +192,28 @@ class Streaming {
       while (holder.children.length > news.from) holder.lastChild.remove();
       holder.append(...news.blocks.map(block => build(block)));
       this.put(news.index, holder);
+    } else if (news.type === 'ask') {
+      this.ask(news);
     } else if (news.type === 'saved') {
       this.element.dataset.saved = news.characters;
     } else if (news.type === 'pace') {
       this.facts.textContent = `${news.seconds.toFixed(1)} s`;
     }
+  }
+
+  // What a person has to say yes or no to before it goes on; without a number it is settled.
+  ask(news) {
+    this.card?.remove();
+    this.card = null;
+    if (news.number === undefined) return;
+    const say = yes => {
+      card.querySelectorAll('button').forEach(button => { button.disabled = true; });
+      this.thread.actions.approve(news.number, yes);
+    };
+    const card = this.card = h('div', { className: 'ask', role: 'alertdialog', ariaLabel: 'A question' }, h('p', null, news.text),
+      h('div', null, h('button', { type: 'button', className: 'primary', onclick: () => say(true) }, 'Yes'),
+        h('button', { type: 'button', className: 'quiet', onclick: () => say(false) }, 'No')));
+    this.body.after(card);
   }
 
   put(index, element) {
@@ -216,8 +233,11 @@ function call(part) {
     if (values.length === 1) asked = String(values[0]);
   } catch { /* shown as it is */ }
   const failed = part.text?.startsWith('error:');
+  const long = part.text?.length > 300; // a file, say
   return h('div', { className: 'call' + (failed ? ' failed' : '') }, icon('sum'), h('span', null, part.name),
-    h('code', null, asked), part.text === undefined ? h('span', null, '…') : h('span', null, failed ? ' ' : '= ', h('b', null, part.text)));
+    h('code', null, asked), part.text === undefined ? h('span', null, '…')
+      : long ? h('details', null, h('summary', null, `${part.text.length} characters`), h('p', null, part.text))
+        : h('span', null, failed ? ' ' : '= ', h('b', null, part.text)));
 }
 
 function facts(message) {

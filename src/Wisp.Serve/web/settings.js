@@ -28,7 +28,7 @@ export function openSettings(state, settings, change, keep) {
       RANGES.map(range => slider(range)),
       h('div', { className: 'pair' }, number('maxTokens', 'Most tokens', 1, 'a quarter of the context'), number('seed', 'Seed', null, 'another each time')),
       h('label', { className: 'switch' }, h('input', { type: 'checkbox', checked: now.tools !== false, onchange: event => set('tools', event.target.checked ? null : false) }),
-        h('span', null, 'Calculator', h('small', null, 'The model may have sums worked out exactly'))),
+        h('span', null, 'Tools', h('small', null, 'Sums are worked out exactly, and folders that you mounted can be read'))),
       h('footer', null, h('button', { type: 'button', className: 'quiet', onclick: () => { now = now.model ? { model: now.model } : {}; change(now); draw(); } }, 'Reset'),
         h('button', { type: 'button', className: 'quiet', onclick: event => { keep(now); event.target.textContent = 'Kept'; } }, 'Use for new conversations'))));
   };

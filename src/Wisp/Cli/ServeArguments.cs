@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Wisp.Kernel.Remote;
 using Wisp.Serve;
 using Wisp.Serve.Store;
 
@@ -101,6 +102,7 @@ internal sealed class ServeArguments
         var idle = parse.GetValue(_idle);
         if (idle is not (>= 0 and <= 1e6))
             throw new UserException($"--idle is {idle}; it must be 0 (for ever) or more minutes.");
+        var folder = Places.UserFolder(Environment.GetEnvironmentVariable);
         var options = new ServeOptions
         {
             Context = parse.GetValue(_context), CacheTokens = parse.GetValue(_cache), Kv = _loading.Kv(parse),
@@ -108,14 +110,16 @@ internal sealed class ServeArguments
             Parallel = parse.GetValue(_parallel), Queue = parse.GetValue(_queue),
             MaxLoaded = parse.GetValue(_loaded), IdleAfter = TimeSpan.FromMinutes(idle),
             LogContent = parse.GetValue(_content),
-            Database = Path.Combine(Places.UserFolder(Environment.GetEnvironmentVariable), WispDatabase.FileName),
+            Database = Path.Combine(folder, WispDatabase.FileName),
+            UserFolder = folder, KernelSocket = KernelSocket.Path(Environment.GetEnvironmentVariable),
+            OffersFiles = IPAddress.IsLoopback(Address(parse)) && parse.GetValue(_names) is null or [],
         };
         options.Models.Add(Models.FindForChat(parse.GetValue(_model)));
-        foreach (var folder in parse.GetValue(_folders) ?? [])
-            options.Folders.Add(Directory.Exists(folder) ? folder
-                : throw new UserException($"--models {folder}: no such folder. Check the name."));
-        foreach (var folder in Places.ModelFolders(AppContext.BaseDirectory, Environment.GetEnvironmentVariable))
-            options.Folders.Add(folder);
+        foreach (var models in parse.GetValue(_folders) ?? [])
+            options.Folders.Add(Directory.Exists(models) ? models
+                : throw new UserException($"--models {models}: no such folder. Check the name."));
+        foreach (var models in Places.ModelFolders(AppContext.BaseDirectory, Environment.GetEnvironmentVariable))
+            options.Folders.Add(models);
         return options;
 
         void Require(Option<int> option, int least, int most)
@@ -129,9 +133,7 @@ internal sealed class ServeArguments
     /// <exception cref="UserException">A value cannot be.</exception>
     public ListenOptions Listen(ParseResult parse, Func<string, string?> environment)
     {
-        var host = parse.GetRequiredValue(_host);
-        var address = host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out var given) ? given
-            : throw new UserException($"--host is '{host}'; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
+        var address = Address(parse);
         var port = parse.GetValue(_port);
         if (port is < 0 or > 65535)
             throw new UserException($"--port is {port}; it must be 0 (a free one) to 65535.");
@@ -145,6 +147,13 @@ internal sealed class ServeArguments
 
     /// <summary>Whether the page is opened in a browser.</summary>
     public bool Opens(ParseResult parse) => parse.GetValue(_open);
+
+    private IPAddress Address(ParseResult parse)
+    {
+        var host = parse.GetRequiredValue(_host);
+        return host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out var given) ? given
+            : throw new UserException($"--host is '{host}'; it must be an address such as 127.0.0.1, 0.0.0.0 or ::1.");
+    }
 
     private List<string> Keys(ParseResult parse, Func<string, string?> environment)
     {

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Microsoft.Extensions.AI;
 using Wisp.Ai.Arithmetic;
 
 namespace Wisp.Tests.Ai;
@@ -85,12 +84,4 @@ public class CalculatorTests
             Assert.Equal(numerator * scale, BigInteger.Parse(sum.Text.Replace(".", "")) * denominator);
         }
     }
-
-    [Theory]
-    [InlineData("6 * 7", "42")]
-    [InlineData("6 *", "error: the expression ends too early")]
-    [InlineData(null, "error: expression must be a text")]
-    public async Task A_model_reads_the_result_or_the_fault(string? expression, string answer) =>
-        Assert.Equal(answer, await new CalculatorFunction().InvokeAsync(
-            new AIFunctionArguments { ["expression"] = expression }));
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using Wisp.Cli;
 using Wisp.Tests.Serve;
 using Wisp.Tests.Train.Data;
 
@@ -26,6 +27,20 @@ public partial class ServeCommandTests
         Assert.Single(run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("--host ::1", true)]
+    [InlineData("--host 0.0.0.0", false)]
+    [InlineData("--allow-host chat.example", false)]
+    public void Files_are_offered_where_only_this_machine_can_ask(string words, bool offers)
+    {
+        var command = new Verb("serve", "", "Use");
+        var arguments = new ServeArguments(command);
+        var parse = command.Parse(["-m", LiveServer.ModelPath, .. words.Split(' ',
+            StringSplitOptions.RemoveEmptyEntries)]);
+        Assert.Equal(offers, arguments.Options(parse).OffersFiles);
+    }
+
     [Fact]
     public void The_help_names_what_matters()
     {
@@ -42,6 +57,7 @@ public partial class ServeCommandTests
         using var folder = new TempFolder();
         var start = CtrlC.Program("serve", "--port", "0", "-m", LiveServer.ModelPath, "--quiet");
         start.Environment["XDG_DATA_HOME"] = folder.Path; // the user's own conversations stay closed
+        start.Environment["XDG_RUNTIME_DIR"] = folder["run"];
         using var process = Process.Start(start)!;
         try
         {

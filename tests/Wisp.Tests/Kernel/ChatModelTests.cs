@@ -43,7 +43,7 @@ public sealed class ChatModelTests
         return (new WispKernel(new KernelParts(
             core, new TestDriver(call => $"read {call.Path}"), new SimulatedTime(), () => new Transcript(core.Codec))
         {
-            Watch = events.Add, Models = new Dictionary<string, ChatModel> { ["far"] = new(client, price) },
+            Watch = events.Add, Models = new Dictionary<string, AskedModel> { ["far"] = new ChatModel(client, price) },
         }, new KernelOptions { InlineDrivers = true }), core, events);
     }
 
@@ -66,7 +66,8 @@ public sealed class ChatModelTests
         using var client = new Client((messages, _) =>
         {
             lock (seen)
-                seen.Add(string.Join(" | ", messages.Select(m => $"{m.Role}: {m.Text}")));
+                seen.Add(string.Join(" | ", messages.Select(m => $"{m.Role}: {m.Text}" + string.Concat(
+                    m.Contents.OfType<FunctionResultContent>().Select(r => $"{r.CallId} = {r.Result}")))));
             return Task.FromResult(messages.Count switch
             {
                 1 => Say(new TextContent("Let me see. "), new FunctionCallContent("7", "fs.read",
@@ -82,7 +83,7 @@ public sealed class ChatModelTests
             var pid = Do(kernel, kernel.SpawnAsync(Request with { Stays = true }));
             while (!events.Any(e => e.Event is Turned { Text: "It is a." }))
                 kernel.Tick();
-            Assert.Contains("<tool_response>\nread /a\n</tool_response>", seen[1]);
+            Assert.EndsWith("assistant: Let me see. | tool: c00000000 = read /a", seen[1]);
             var fork = Do(kernel, kernel.ForkAsync(pid, "f", "and you?"));
             Assert.Equal(new ProcessExit(0, "done", "Branched."), Do(kernel, kernel.ExitAsync(fork)));
             Assert.StartsWith(seen[1], seen[2]);

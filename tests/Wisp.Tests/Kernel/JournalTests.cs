@@ -30,7 +30,7 @@ public sealed class JournalTests : IDisposable
     {
         KernelEvent[] events =
         [
-            new Booted("wisp", "m.gguf", 10, 20, 30, new KernelOptions()),
+            new Booted("wisp", "m.gguf", 10, 20, 30, new KernelOptions()) { AsksAll = true },
             new Spawned(1, 0, 1, new SpawnRequest
             {
                 Name = "a", Message = "ü𝄞\n",
@@ -67,6 +67,18 @@ public sealed class JournalTests : IDisposable
         Assert.Equal(events.Select(e => Convert.ToHexString(Journal.Body(e))),
             entries.Select(e => Convert.ToHexString(Journal.Body(e.Event))));
         Assert.Equal(Enumerable.Range(1, events.Length).Select(i => (long)i), entries.Select(e => e.Sequence));
+    }
+
+    [Fact]
+    public void A_journal_is_its_owners_alone()
+    {
+        if (OperatingSystem.IsWindows())
+            Assert.Skip("files have no such permissions");
+        using var journal = Journal.Open(JournalPath, out _);
+        journal.Append([Entry(1, 1, "a")], durable: false);
+        foreach (var path in Directory.GetFiles(_folder.Path))
+            if (!OperatingSystem.IsWindows())
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
     }
 
     [Fact]

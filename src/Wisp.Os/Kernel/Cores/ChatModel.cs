@@ -1,93 +1,67 @@
-using System.Text;
-using System.Text.Json;
+using System.Globalization;
 using Microsoft.Extensions.AI;
+using Wisp.Ai;
 using Wisp.Memory;
 
 namespace Wisp.Kernel.Cores;
 
-/// <summary>What a model said, and what it cost.</summary>
-public sealed record ChatTurn(string Text, int PromptTokens, int WrittenTokens, int CachedTokens);
-
 /// <summary>
 /// Any chat client as a processor without memory of its own: each turn sends the whole prompt, and a fork is a copy of
-/// messages. Calls that the model makes in its own way become calls as ours are written, so the kernel reads one form.
+/// messages.
 /// </summary>
 /// <param name="microPricePerToken">Millionths of the unit of money for each token, read or written.</param>
-public sealed class ChatModel(IChatClient client, long microPricePerToken = 0)
+public sealed class ChatModel(IChatClient client, long microPricePerToken = 0) : AskedModel
 {
-    /// <summary>The most that a turn can cost.</summary>
-    public long MaxPrice(IReadOnlyList<PromptPart> prompt, int tokens) =>
+    private static readonly HashSet<string> s_none = [];
+
+    public override long MaxPrice(IReadOnlyList<PromptPart> prompt, int tokens) =>
         microPricePerToken * (prompt.Sum(part => (long)part.Tokens.Length) + tokens);
 
-    public long PriceOf(ChatTurn turn) => microPricePerToken * ((long)turn.PromptTokens + turn.WrittenTokens);
+    public override long PriceOf(ChatTurn turn) =>
+        microPricePerToken * ((long)turn.PromptTokens + turn.WrittenTokens);
 
-    public async Task<ChatTurn> AnswerAsync(
-        IReadOnlyList<PromptPart> prompt, SpawnRequest request, ulong seed, int tokens, CancellationToken cancel)
+    public override async Task<ChatTurn> AnswerAsync(AskedTurn turn, CancellationToken cancel)
     {
-        var response = await client.GetResponseAsync(
-            [.. prompt.Select(part => new ChatMessage(part.Role switch
-            {
-                PromptRole.System => ChatRole.System,
-                PromptRole.Assistant => ChatRole.Assistant,
-                _ => ChatRole.User, // a result without the call's id is what somebody says
-            }, part.Role == PromptRole.Tool ? $"<tool_response>\n{part.Text}\n</tool_response>" : part.Text))],
-            new ChatOptions
-            {
-                MaxOutputTokens = tokens, Temperature = (float)request.Temperature, Seed = unchecked((long)seed),
-            }, cancel).ConfigureAwait(false);
-        var text = new StringBuilder();
-        foreach (var content in response.Messages.SelectMany(message => message.Contents))
-            switch (content)
-            {
-                case TextContent said:
-                    text.Append(said.Text);
-                    break;
-                case FunctionCallContent call:
-                    text.Append("<tool_call>").Append(Written(call)).Append("</tool_call>");
-                    break;
-            }
-
-        var usage = response.Usage;
-        return new ChatTurn(text.ToString(), (int)(usage?.InputTokenCount ?? 0), (int)(usage?.OutputTokenCount ?? 0),
-            (int)(usage?.CachedInputTokenCount ?? 0));
+        var turnOf = ChatTurn.Of(await client.GetResponseAsync(Messages(turn.Prompt), new ChatOptions
+        {
+            MaxOutputTokens = turn.Tokens, Temperature = (float)turn.Request.Temperature,
+            Seed = unchecked((long)turn.Seed),
+        }, cancel).ConfigureAwait(false));
+        // It was offered no functions, only told of them: calls may stand in its text as well as beside it.
+        return turnOf with { Text = turnOf.Text + string.Concat(turnOf.Calls ?? []), Calls = null };
     }
 
-    private static string Written(FunctionCallContent call)
+    // A result answers the call before it that has none yet; one whose call was put away is what somebody says.
+    internal static List<ChatMessage> Messages(IReadOnlyList<PromptPart> prompt)
     {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
+        var messages = new List<ChatMessage>();
+        var open = new Queue<string>();
+        var calls = 0;
+        foreach (var part in prompt)
         {
-            writer.WriteStartObject();
-            writer.WriteString("name", call.Name);
-            writer.WriteStartObject("arguments");
-            foreach (var (name, value) in call.Arguments ?? new Dictionary<string, object?>())
+            if (part.Role == PromptRole.Tool && open.TryDequeue(out var id))
             {
-                writer.WritePropertyName(name);
-                switch (value)
-                {
-                    case null:
-                        writer.WriteNullValue();
-                        break;
-                    case JsonElement element:
-                        element.WriteTo(writer);
-                        break;
-                    case bool flag:
-                        writer.WriteBooleanValue(flag);
-                        break;
-                    case int or long or double or decimal or float:
-                        writer.WriteRawValue(Convert.ToString(value,
-                            System.Globalization.CultureInfo.InvariantCulture)!);
-                        break;
-                    default:
-                        writer.WriteStringValue(value.ToString());
-                        break;
-                }
+                messages.Add(new ChatMessage(ChatRole.Tool, [new FunctionResultContent(id, part.Text)]));
+                continue;
             }
 
-            writer.WriteEndObject();
-            writer.WriteEndObject();
+            open.Clear();
+            if (part.Role != PromptRole.Assistant)
+            {
+                messages.Add(new ChatMessage(part.Role == PromptRole.System ? ChatRole.System : ChatRole.User,
+                    part.Role == PromptRole.Tool ? $"<tool_response>\n{part.Text}\n</tool_response>" : part.Text));
+                continue;
+            }
+
+            // Nine characters, because Mistral's templates take no other id.
+            var parser = new AnswerParser(ToolStyle.Hermes, s_none, thinking: false,
+                () => string.Create(CultureInfo.InvariantCulture, $"c{calls++ % 100_000_000:00000000}"));
+            var said = new ChatMessage(ChatRole.Assistant, [.. parser.Push(part.Text), .. parser.Finish()]);
+            foreach (var call in said.Contents.OfType<FunctionCallContent>())
+                open.Enqueue(call.CallId);
+            messages.Add(said);
         }
 
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+        return messages;
     }
 }

@@ -30,6 +30,7 @@ public sealed class Journal : IDisposable
     private Journal(string path)
     {
         Path = path;
+        Make(path);
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = path, Mode = SqliteOpenMode.ReadWriteCreate, Pooling = false, DefaultTimeout = 1,
@@ -193,6 +194,25 @@ public sealed class Journal : IDisposable
         _last = entry.Sequence;
         var (count, sum) = _chains.GetValueOrDefault(entry.Event.Pid, (0, []));
         _chains[entry.Event.Pid] = (count + 1, Sum(sum, entry, count + 1, body));
+    }
+
+    // For its owner alone: what was asked and answered stands in it. SQLite gives its log the same permissions.
+    private static void Make(string path)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        try
+        {
+            new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, Share = FileShare.ReadWrite,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            }).Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // SQLite says what is wrong.
+        }
     }
 
     private static void SetAside(string path)

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Wisp.Kernel.Budgets;
+using Wisp.Kernel.Cores;
 using Wisp.Kernel.Scheduling;
 
 namespace Wisp.Kernel.Events;
@@ -32,7 +33,11 @@ public abstract record KernelEvent(int Pid);
 /// <param name="Model">What the model is called.</param>
 /// <param name="Blocks">KV blocks, with Context and Rows what a replay needs to make the same steps.</param>
 public sealed record Booted(
-    string Program, string Model, int Blocks, int Context, int Rows, KernelOptions Options) : KernelEvent(0);
+    string Program, string Model, int Blocks, int Context, int Rows, KernelOptions Options) : KernelEvent(0)
+{
+    /// <summary>Whether processes that name no model are asked for turns too, and none is stepped.</summary>
+    public bool AsksAll { get; init; }
+}
 
 public sealed record Spawned(int Pid, int Parent, int Group, SpawnRequest Request) : KernelEvent(Pid);
 
@@ -58,6 +63,9 @@ public sealed record Turned(int Pid, int[] Tokens, string Text, int Computed, in
 {
     /// <summary>Tokens that a chat client wrote, which are not known.</summary>
     public int Written { get; init; }
+
+    /// <summary>The calls of a model that was offered functions; null where they stand in the text.</summary>
+    public WrittenCall[]? Calls { get; init; }
 
     public long MicroMoney { get; init; }
 }

@@ -50,6 +50,7 @@ public static class Replay
             new KernelParts(core, new RecordedDriver(entries, classOf), time, () => newSpace(codec))
             {
                 Past = [.. entries.Take(from)], Watch = made.Add, Model = setup.Model, IsReplay = true,
+                AsksAll = setup.AsksAll,
             }, setup.Options);
         var checkedUpTo = 0;
         for (var at = from; at < to;)

@@ -15,6 +15,9 @@ public sealed record HostedKernelParts(ITokenCore Core, Driver Root, string Jour
 {
     public required Func<AddressSpace> NewSpace { get; init; }
 
+    /// <summary>The model of processes that name none; null is the core.</summary>
+    public AskedModel? Default { get; init; }
+
     public KernelOptions Options { get; init; } = new();
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -43,6 +46,7 @@ public sealed class HostedKernel : IAsyncDisposable
                 new KernelParts(parts.Core, parts.Root, parts.Time, parts.NewSpace, _journal)
                 {
                     Past = past, Model = parts.Model, Ended = pid => parts.Children?.End(pid), Watch = Watch,
+                    Default = parts.Default,
                 }, parts.Options);
             _server = server = new KernelServer(Kernel, parts.Root, parts.Socket, Status);
         }
@@ -56,8 +60,8 @@ public sealed class HostedKernel : IAsyncDisposable
         void Watch(JournalEntry entry)
         {
             if (entry.Event is Turned turned)
-                (_decoded, _computed, _reused) =
-                    (_decoded + turned.Tokens.Length, _computed + turned.Computed, _reused + turned.Reused);
+                (_decoded, _computed, _reused) = (_decoded + turned.Tokens.Length + turned.Written,
+                    _computed + turned.Computed, _reused + turned.Reused);
             server?.Trace(entry);
         }
 
@@ -82,6 +86,17 @@ public sealed class HostedKernel : IAsyncDisposable
     /// <summary>Opens the journal, takes up what runs in it, and listens.</summary>
     /// <exception cref="IOException">The journal or the socket cannot be had.</exception>
     public static HostedKernel Start(HostedKernelParts parts) => new(parts);
+
+    /// <summary>
+    /// An empty address space in a window: a third of it is for the answer. One in which pages could not be moved about
+    /// is used as it is.
+    /// </summary>
+    public static AddressSpace Space(PromptCodec codec, int context)
+    {
+        var reserve = context / 3;
+        return context - reserve < MemoryLimits.SmallestRoom ? new Transcript(codec)
+            : new PagedMemory(codec, new MemoryLimits(context, reserve));
+    }
 
     /// <summary>Runs until cancelled, on a thread of its own.</summary>
     /// <exception cref="JournalException">The journal cannot be written any more.</exception>

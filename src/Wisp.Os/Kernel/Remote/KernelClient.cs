@@ -57,9 +57,17 @@ public sealed class KernelClient : IDisposable
         int pid, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         await WriteAsync(new KernelRequest(KernelOp.Trace) { Pid = pid }, cancel).ConfigureAwait(false);
-        while (await ReadAsync(cancel).ConfigureAwait(false) is { } reply)
+        await foreach (var reply in RepliesAsync(cancel).ConfigureAwait(false))
             if (reply.Entry is { } entry)
                 yield return entry;
+    }
+
+    /// <summary>What comes without being asked for, until the kernel ends.</summary>
+    internal async IAsyncEnumerable<KernelReply> RepliesAsync(
+        [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        while (await ReadAsync(cancel).ConfigureAwait(false) is { } reply)
+            yield return reply;
     }
 
     public void Dispose()
@@ -68,7 +76,8 @@ public sealed class KernelClient : IDisposable
         _stream.Dispose();
     }
 
-    private async Task WriteAsync(KernelRequest request, CancellationToken cancel)
+    /// <summary>Sends a request and waits for nothing. One at a time.</summary>
+    internal async Task WriteAsync(KernelRequest request, CancellationToken cancel)
     {
         var line = JsonSerializer.SerializeToUtf8Bytes(request, RemoteJson.Default.KernelRequest);
         await _stream.WriteAsync((byte[])[.. line, (byte)'\n'], cancel).ConfigureAwait(false);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Wisp.Kernel.Budgets;
+using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Scheduling;
 
@@ -29,6 +30,15 @@ public enum KernelOp
 
     /// <summary>Sends events until the connection ends.</summary>
     Trace,
+
+    /// <summary>
+    /// Starts a process whose turns the client takes: the connection is its model's, gets its events, and takes it
+    /// along when it ends.
+    /// </summary>
+    Lend,
+
+    /// <summary>A turn that was asked of the client.</summary>
+    Turn,
 }
 
 /// <summary>A request; members that an operation does not need are left out.</summary>
@@ -59,7 +69,16 @@ public sealed record KernelRequest(KernelOp Op)
     public Limit Limit { get; init; }
 
     public SpawnRequest? Spawn { get; init; }
+
+    /// <summary>The number of the turn that was taken.</summary>
+    public int Number { get; init; }
+
+    /// <summary>Null where it failed; the text says why.</summary>
+    public ChatTurn? Turn { get; init; }
 }
+
+/// <summary>A turn that the client's model is asked for.</summary>
+public sealed record LentTurn(int Number, IReadOnlyList<Heard> News, ulong Seed, int Tokens, bool IsStopping);
 
 /// <summary>What a kernel is doing.</summary>
 public sealed record KernelStatus
@@ -111,6 +130,8 @@ public sealed record KernelReply
     public ProcessExit? Exit { get; init; }
 
     public JournalEntry? Entry { get; init; }
+
+    public LentTurn? Turn { get; init; }
 }
 
 [JsonSourceGenerationOptions(

@@ -91,34 +91,18 @@ public sealed class KernelServer : IAsyncDisposable
         try
         {
             using var stream = new NetworkStream(client, ownsSocket: true);
-            var buffer = new byte[4096];
-            var filled = 0;
-            while (true)
+            var lines = new RequestLines(stream, MaxLine);
+            while (await lines.NextAsync(_stop.Token).ConfigureAwait(false) is var (request, error))
             {
-                int end;
-                while ((end = buffer.AsSpan(0, filled).IndexOf((byte)'\n')) < 0)
-                {
-                    if (filled == MaxLine)
-                    {
-                        await WriteAsync(stream, new KernelReply { Error = "The line is too long." })
-                            .ConfigureAwait(false);
-                        return;
-                    }
-
-                    if (filled == buffer.Length)
-                        Array.Resize(ref buffer, Math.Min(MaxLine, 2 * buffer.Length));
-                    var read = await stream.ReadAsync(buffer.AsMemory(filled), _stop.Token).ConfigureAwait(false);
-                    if (read == 0)
-                        return;
-                    filled += read;
-                }
-
-                var request = Parse(buffer.AsSpan(0, end), out var error);
-                buffer.AsSpan(end + 1, filled - end - 1).CopyTo(buffer);
-                filled -= end + 1;
                 if (request is { Op: KernelOp.Trace })
                 {
                     await TraceAsync(stream, request.Pid).ConfigureAwait(false);
+                    return;
+                }
+
+                if (request is { Op: KernelOp.Lend, Spawn: { } spawn })
+                {
+                    await LendAsync(stream, lines, spawn).ConfigureAwait(false);
                     return;
                 }
 
@@ -133,18 +117,56 @@ public sealed class KernelServer : IAsyncDisposable
         }
     }
 
-    private static KernelRequest? Parse(ReadOnlySpan<byte> line, out string? error)
+    // One process with a model at the other end. Whichever of the two ends first takes the other along.
+    private async Task LendAsync(NetworkStream stream, RequestLines lines, SpawnRequest spawn)
     {
+        var model = new LentModel();
+        Pid pid;
         try
         {
-            error = null;
-            return JsonSerializer.Deserialize(line, RemoteJson.Default.KernelRequest)
-                ?? throw new JsonException("null is no request");
+            pid = await _kernel.SpawnAsync(spawn with { Ephemeral = true }, model).ConfigureAwait(false);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is ArgumentException or IOException)
         {
-            error = $"The line is no request: {e.Message}";
-            return null;
+            await WriteAsync(stream, new KernelReply { Error = e.Message }).ConfigureAwait(false);
+            return;
+        }
+
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        var reading = ReadTurnsAsync();
+        try
+        {
+            await WriteAsync(stream, Done(pid)).ConfigureAwait(false);
+            await foreach (var reply in model.Replies.ReadAllAsync(over.Token).ConfigureAwait(false))
+                await WriteAsync(stream, reply).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
+        {
+            // The client has gone.
+        }
+        finally
+        {
+            // Of a process that is over already there is nothing to kill.
+            _ = _kernel.SignalAsync(pid, Signal.Kill).ContinueWith(
+                task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+                TaskScheduler.Default);
+            await over.CancelAsync().ConfigureAwait(false);
+            await reading.ConfigureAwait(false);
+        }
+
+        async Task ReadTurnsAsync()
+        {
+            try
+            {
+                while (await lines.NextAsync(over.Token).ConfigureAwait(false) is ({ Op: KernelOp.Turn } turn, _))
+                    model.Take(turn);
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException or SocketException)
+            {
+                // The client has gone, or the process.
+            }
+
+            await over.CancelAsync().ConfigureAwait(false);
         }
     }
 

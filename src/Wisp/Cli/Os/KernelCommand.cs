@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Wisp.Agents;
 using Wisp.Compute;
 using Wisp.Kernel;
 using Wisp.Kernel.Cores;
@@ -62,7 +63,7 @@ internal static class KernelCommand
                 core, tree.Tree, parse.GetValue(journal) ?? DefaultJournal(),
                 KernelSocket.Path(Environment.GetEnvironmentVariable), file.Path)
             {
-                NewSpace = () => Space(core.Codec, core.Context),
+                NewSpace = () => HostedKernel.Space(core.Codec, core.Context),
                 Options = new KernelOptions
                 {
                     Scheduling = SchedulingOptions.Default with { Policy = parse.GetRequiredValue(policy) },
@@ -80,14 +81,6 @@ internal static class KernelCommand
             return 0;
         });
         return command;
-    }
-
-    // A third of the window is for the answer. A window in which pages could not be moved about is used as it is.
-    internal static AddressSpace Space(PromptCodec codec, int context)
-    {
-        var reserve = context / 3;
-        return context - reserve < MemoryLimits.SmallestRoom ? new Transcript(codec)
-            : new PagedMemory(codec, new MemoryLimits(context, reserve));
     }
 
     private static UserTree OpenTree(TextWriter error)
@@ -108,5 +101,5 @@ internal static class KernelCommand
 
     /// <summary>The user's journal.</summary>
     public static string DefaultJournal() =>
-        Path.Combine(Places.UserFolder(Environment.GetEnvironmentVariable), "journal.db");
+        Path.Combine(Places.UserFolder(Environment.GetEnvironmentVariable), LocalKernel.JournalName);
 }

@@ -12,7 +12,7 @@ internal static class KernelLink
     {
         var path = KernelSocket.Path(Environment.GetEnvironmentVariable);
         return KernelClient.TryConnect(path) ?? throw new UserException(
-            $"No kernel runs (nothing listens at {path}). Start one: wisp kernel");
+            $"No kernel runs (nothing listens at {path}). Start one: wisp kernel; wisp chat and wisp serve do too.");
     }
 
     /// <summary>Sends one request; what the kernel refuses is an error of the user's.</summary>

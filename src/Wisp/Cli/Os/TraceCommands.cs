@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
+using Wisp.Kernel.Remote;
 using Wisp.Model;
 
 namespace Wisp.Cli.Os;
@@ -77,7 +78,7 @@ internal static class TraceCommands
             var codec = ChatCodec.Of(ModelFile.ReadTokenizer(gguf)
                 ?? throw new UserException($"{gguf.Path}: holds no tokenizer."));
             var report = Replay.Run(
-                entries, codec, c => KernelCommand.Space(c, boot.Context), cancel: cancel);
+                entries, codec, c => HostedKernel.Space(c, boot.Context), cancel: cancel);
             output.WriteLine(report.Difference is null
                 ? $"{report.Entries:N0} events came out again, bit for bit."
                 : $"{report.Same:N0} of {report.Entries:N0} events came out again. The first that did not:\n  " +
@@ -104,7 +105,7 @@ internal static class EventLine
         Forked f => $"fork({f.Parent}): {Clip(f.Message)}",
         Execed x => $"exec({x.Name})",
         Said s => $"said: {Clip(s.Text)}",
-        Turned t => $"turn: {t.Tokens.Length} tokens after {t.Reused} kept and {t.Computed} read" +
+        Turned t => $"turn: {t.Tokens.Length + t.Written} tokens after {t.Reused} kept and {t.Computed} read" +
             $"{(t.Cut ? ", cut" : "")}: {Clip(t.Text)}",
         Faulted f => $"fault: {Clip(f.Text)}",
         Intended i => $"{i.Name}({i.Path}{(i.Body.Length > 0 ? $", {Clip(i.Body)}" : "")}) " +

@@ -16,6 +16,8 @@ internal sealed class AnswerDisplay
     private static readonly Style s_thought = new(Color.Grey, decoration: Decoration.Italic);
     private static readonly Style s_call = new(Color.SteelBlue1);
 
+    private const int MostTold = 200; // characters of a call's arguments and result
+
     private readonly IAnsiConsole _console;
     private readonly TimeProvider _clock;
     private readonly LiveArea _area;
@@ -31,9 +33,10 @@ internal sealed class AnswerDisplay
     }
 
     /// <param name="status">Below the text.</param>
-    public void Show(IReadOnlyList<MessagePart> parts, string status)
+    /// <param name="always">Also right after the last drawing: this one stays for a while.</param>
+    public void Show(IReadOnlyList<MessagePart> parts, string status, bool always = false)
     {
-        if (_drawnAt is { } at && _clock.GetElapsedTime(at) < s_drawEvery)
+        if (!always && _drawnAt is { } at && _clock.GetElapsedTime(at) < s_drawEvery)
             return;
         _drawnAt = _clock.GetTimestamp();
         var lines = Lines(parts, out var sure);
@@ -107,8 +110,13 @@ internal sealed class AnswerDisplay
             // Shown as it is.
         }
 
-        return $"{call.Name}: {arguments}{(call.Text is null ? " ..." : $" = {call.Text}")}";
+        return $"{call.Name}: {Short(arguments)}{(call.Text is null ? " ..." : $" = {Short(call.Text)}")}";
     }
+
+    // A file that was read is for the model.
+    private static string Short(string text) => text.Length <= MostTold ? text
+        : $"{text[..(char.IsHighSurrogate(text[MostTold - 1]) ? MostTold - 1 : MostTold)]} ... " +
+            $"({text.Length:N0} characters)";
 
     /// <summary>How an answer went, in a few words.</summary>
     public static string Summary(AnswerCost? cost, int context)

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Microsoft.Extensions.AI;
 using Spectre.Console;
-using Wisp.Ai.Arithmetic;
+using Wisp.Agents;
+using Wisp.Kernel.Remote;
 using Wisp.Serve.Store;
 using Wisp.Serve.Talk;
 
@@ -56,7 +57,8 @@ internal static class ChatCommand
         var conversations = new Conversations(database, TimeProvider.System);
         conversations.Purge();
         var history = new InputHistory(saves ? Path.Combine(folder, HistoryName) : null);
-        using var talk = new Conversing(console, conversations, history,
+        using var talk = new Conversing(console, conversations, history, folder,
+            saves ? KernelSocket.Path(Environment.GetEnvironmentVariable) : null,
             (name, cancel) => TalkModel.Open(parse, arguments, name, cancel))
         {
             Settings = arguments.Settings(parse), Sampling = arguments.Sampling.Read(parse),
@@ -72,16 +74,38 @@ internal static class ChatCommand
         var (settings, sampling) = (arguments.Settings(parse), arguments.Sampling.Read(parse));
         using var model = await Task.Run(() => TalkModel.Open(parse, arguments, arguments.Model(parse), cancel), cancel)
             .ConfigureAwait(false);
-        AIFunction[] tools = model.IsChat ? [new CalculatorFunction()] : [];
-        var answer = new Answer(model.Client, tools);
+        // Nothing of it is kept, so its process is in no journal; and nobody is there to say yes.
+        var folder = Places.UserFolder(Environment.GetEnvironmentVariable);
+        await using var user = new UserKernel(folder, null)
+        {
+            Tell = line => error.WriteLine(Terminal.Clean($"wisp: {line}")),
+        };
+        var kernel = await user.OpenAsync(model.KernelParts(null), cancel).ConfigureAwait(false);
+        var tools = model.IsChat ? Toolbox.Of(folder, model.Client.Context) : Toolbox.None;
+        var options = settings.ToOptions(sampling, tools.Functions, best: null);
+        var task = new AnswerTask("one answer", [new ChatMessage(ChatRole.User, prompt)], options)
+        {
+            Capabilities = options.Tools is null ? [] : tools.Capabilities,
+        };
+        var answer = new Answer(model.Client);
         var display = Terminal.IsLive(console) && model.IsChat ? new AnswerDisplay(console, TimeProvider.System) : null;
         var quiet = arguments.IsQuiet(parse);
         try
         {
-            await foreach (var news in answer.Write([new ChatMessage(ChatRole.User, prompt)],
-                settings.ToOptions(sampling, tools, best: null), cancel).ConfigureAwait(false))
-                if (display is not null)
+            await foreach (var news in answer.Write(kernel, task, cancel).ConfigureAwait(false))
+                if (answer.Ask is { } ask && news is null)
+                {
+                    await kernel.AnswerAsync(ask.Number, yes: false).ConfigureAwait(false);
+                    error.WriteLine(Terminal.Clean($"[{ask.Text} no: nobody is asked here; `wisp chat` asks]"));
+                }
+                else if (news is null)
+                {
+                    continue;
+                }
+                else if (display is not null)
+                {
                     display.Show(answer.Parts, "");
+                }
                 else if (news.Kind == PartKind.Text)
                 {
                     output.Write(console.Profile.Out.IsTerminal ? Terminal.Clean(news.Text!) : news.Text);

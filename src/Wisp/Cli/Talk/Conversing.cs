@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
-using Microsoft.Extensions.AI;
 using Spectre.Console;
-using Wisp.Ai.Arithmetic;
+using Wisp.Agents;
+using Wisp.Kernel.Cores;
 using Wisp.Run;
 using Wisp.Serve.Store;
 using Wisp.Serve.Talk;
@@ -12,9 +12,8 @@ namespace Wisp.Cli.Talk;
 /// <summary>A conversation at the terminal: reads what is typed, obeys commands, shows answers.</summary>
 internal sealed class Conversing : IDisposable
 {
-    private static readonly AIFunction[] s_tools = [new CalculatorFunction()];
-
     private readonly Func<string?, CancellationToken, TalkModel> _open;
+    private readonly UserKernel _kernel;
     private readonly KeyReader _keys =
         new(() => System.Console.ReadKey(intercept: true), () => System.Console.KeyAvailable);
 
@@ -24,10 +23,13 @@ internal sealed class Conversing : IDisposable
     private CancellationTokenSource? _stop; // of what is going on now
     private string _begin = ""; // what the next input begins with
 
-    public Conversing(IAnsiConsole console, Conversations conversations, InputHistory history,
-        Func<string?, CancellationToken, TalkModel> open)
+    /// <param name="folder">The user's data.</param>
+    /// <param name="socket">Where the user's kernel listens; null takes one that keeps nothing.</param>
+    public Conversing(IAnsiConsole console, Conversations conversations, InputHistory history, string folder,
+        string? socket, Func<string?, CancellationToken, TalkModel> open)
     {
         (Console, Conversations, _open) = (console, conversations, open);
+        (Mounts, _kernel) = (new ChatMounts(folder), new UserKernel(folder, socket) { Tell = Tell });
         _commands = new SlashCommands(this);
         _editor = new LineEditor(console, _keys, history, _commands.Complete);
         _signals =
@@ -51,6 +53,9 @@ internal sealed class Conversing : IDisposable
 
     public TalkModel Model { get; private set; } = null!;
 
+    /// <summary>The folders that the model may see.</summary>
+    public ChatMounts Mounts { get; }
+
     public required ChatSettings Settings { get; set; }
 
     /// <summary>What holds where the settings say nothing.</summary>
@@ -73,6 +78,7 @@ internal sealed class Conversing : IDisposable
         Load(model);
         if (!IsQuiet)
             Greet();
+        Kernel(CancellationToken.None);
         if (resumes)
             if (Conversations.List(most: 1) is [var last])
                 Enter(last);
@@ -156,7 +162,9 @@ internal sealed class Conversing : IDisposable
     /// <summary>Has a message answered, beside the answers that it may have already.</summary>
     public void AnswerTo(Message question)
     {
-        var exchange = new Exchange(Conversations, TimeProvider.System, Model.IsChat ? s_tools : []);
+        var kernel = Kernel(CancellationToken.None);
+        var tools = Model.IsChat ? Mounts.Tools(Model.Client.Context) : Toolbox.None;
+        var exchange = new Exchange(Conversations, TimeProvider.System, kernel, tools);
         var display = new AnswerDisplay(Console, TimeProvider.System);
         Message? answer = null;
         try
@@ -183,17 +191,24 @@ internal sealed class Conversing : IDisposable
         async Task<bool> Read(CancellationToken cancel)
         {
             display.Show([], "...");
+            using var approval = new Approval(_keys, kernel);
             await foreach (var step in exchange.Answer(Model.Client, question, Settings, Sampling, cancel)
                 .ConfigureAwait(false))
             {
                 answer = step.Answer;
+                approval.Take(step.Ask);
                 if (answer.State == MessageState.Writing)
-                    display.Show(answer.Parts, "Ctrl-C stops");
+                    display.Show(answer.Parts, step.Ask is { } ask
+                        ? $"{Terminal.Clean(ask.Text).Replace('\n', '\u21b5')} y/n" : "Ctrl-C stops",
+                        always: step.Ask is not null);
             }
 
             return true;
         }
     }
+
+    /// <summary>Has what is mounted seen by the kernel that answers run in.</summary>
+    public void ReloadMounts() => Kernel(CancellationToken.None).ReloadAsync().GetAwaiter().GetResult();
 
     /// <summary>A faint line of the program's own.</summary>
     public void Tell(string text)
@@ -207,8 +222,13 @@ internal sealed class Conversing : IDisposable
         foreach (var signal in _signals)
             signal.Dispose();
         _stop?.Dispose();
+        _kernel.DisposeAsync().AsTask().GetAwaiter().GetResult();
         Model?.Dispose();
     }
+
+    // The user's: this program hosts it, or another does.
+    private IAgentKernel Kernel(CancellationToken cancel) => _kernel.OpenAsync(
+        Model.KernelParts(new ChatModel(new ModelNow(this))), cancel).GetAwaiter().GetResult();
 
     private static IEnumerable<string> Notes(Message? answer, int leftOut)
     {

@@ -22,6 +22,7 @@ internal sealed class KeyReader(Func<ConsoleKeyInfo> read, Func<bool> waits)
     private const string Begin = "[200~", End = "\e[201~";
 
     private readonly Queue<ConsoleKeyInfo> _ahead = new();
+    private Task<ConsoleKeyInfo>? _awaited; // a reading that nobody can break off
 
     /// <summary>
     /// Takes what was typed before anybody read. The terminal was in its usual mode then and made Enter a line feed,
@@ -29,14 +30,25 @@ internal sealed class KeyReader(Func<ConsoleKeyInfo> read, Func<bool> waits)
     /// </summary>
     public void TakeAhead()
     {
-        while (waits())
+        while (_awaited is null && waits())
             _ahead.Enqueue(read() is { KeyChar: not '\n' } key ? key
                 : new ConsoleKeyInfo('\r', ConsoleKey.Enter, shift: false, alt: false, control: false));
     }
 
+    /// <summary>
+    /// The next key that is pressed, for whoever waits for something else too. Reading cannot be broken off: a key that
+    /// is not waited for any more is the next reader's.
+    /// </summary>
+    public async Task<ConsoleKeyInfo> NextAsync(CancellationToken cancel)
+    {
+        var key = await (_awaited ??= Task.Run(read, CancellationToken.None)).WaitAsync(cancel).ConfigureAwait(false);
+        _awaited = null;
+        return key;
+    }
+
     public Stroke Next()
     {
-        var key = _ahead.TryDequeue(out var waiting) ? waiting : read();
+        var key = _ahead.TryDequeue(out var waiting) ? waiting : Read();
         var (escape, bracket) = (key.Key == ConsoleKey.Escape, IsAltBracket(key));
         if (char.IsHighSurrogate(key.KeyChar))
             return new Stroke(key, $"{key.KeyChar}{read().KeyChar}"); // one character comes as two keys
@@ -59,6 +71,14 @@ internal sealed class KeyReader(Func<ConsoleKeyInfo> read, Func<bool> waits)
         foreach (var other in seen)
             _ahead.Enqueue(other);
         return new Stroke(key);
+    }
+
+    private ConsoleKeyInfo Read()
+    {
+        if (_awaited is not { } awaited)
+            return read();
+        _awaited = null;
+        return awaited.GetAwaiter().GetResult();
     }
 
     private string Paste()

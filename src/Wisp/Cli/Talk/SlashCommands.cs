@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Spectre.Console;
+using Wisp.Agents;
 using Wisp.Serve.Store;
 using Wisp.Serve.Talk;
 
@@ -34,7 +35,10 @@ internal sealed class SlashCommands
             ("/model", "[NAME]", "Show the models, or talk with another one", Model),
             ("/system", "[TEXT]", "Show or change what the model is told first; - removes it", Instruct),
             ("/set", "[NAME VALUE]", "Show or change how it writes: temperature 0.5; - is the default", Set),
-            ("/tools", "[on|off]", "Show or change whether the model may use the calculator", Tools),
+            ("/tools", "[on|off]", "Show or change whether the model may use the calculator and files", Tools),
+            ("/mount", "[-w] [DIR [/PATH]]",
+                "Show or give folders that models may read; -w lets them ask to write there", Mount),
+            ("/umount", "/PATH", "Take a folder away from models", Unmount),
             ("/clear", "", "Clear the screen", _ => talk.Console.Profile.Out.Writer.Write("\e[H\e[2J")),
             ("/quit", "", "End", _ => talk.IsOver = true),
         ];
@@ -247,8 +251,45 @@ internal sealed class SlashCommands
                     _ => throw new UserException($"/tools is 'on' or 'off', not '{state}'."),
                 },
             });
-        _talk.Tell(_talk.Settings.Tools == false ? "The model has no calculator."
-            : "The model may use the calculator.");
+        _talk.Tell(_talk.Settings.Tools == false ? "The model has no calculator and sees no files."
+            : "The model may use the calculator" + (_talk.Mounts.All is not { Count: > 0 } all
+                ? "; /mount DIR lets it see files."
+                : IsSmall ? $" and sees no files: {Small}" : $" and see {string.Join(", ", all.Select(g => g.At))}."));
+    }
+
+    private void Mount(string words)
+    {
+        var canWrite = words.Split(' ')[0] is "-w" or "--write";
+        var rest = canWrite ? words[words.Split(' ')[0].Length..].Trim() : words;
+        if (rest.Length == 0)
+        {
+            foreach (var grant in _talk.Mounts.All)
+                _talk.Tell($"{grant.At}  {grant.Folder}, {(grant.CanWrite ? "may be written" : "read-only")}");
+            _talk.Tell(canWrite || _talk.Mounts.All.Count == 0 ? "/mount DIR gives models a folder to read."
+                : "/umount /PATH takes one away.");
+            return;
+        }
+
+        // A folder's name may hold spaces, its place in the tree comes last.
+        var place = rest.LastIndexOf(" /", StringComparison.Ordinal);
+        var given = place < 0 || Directory.Exists(rest) ? _talk.Mounts.Add(rest, null, canWrite)
+            : _talk.Mounts.Add(rest[..place].Trim(), rest[(place + 1)..], canWrite);
+        _talk.ReloadMounts();
+        _talk.Tell($"Models see {given.Folder} as {given.At} now" +
+            (canWrite ? ", and ask before they write there." : ", and cannot change it.") +
+            (IsSmall ? $" Not this one: {Small}" : ""));
+    }
+
+    private bool IsSmall => _talk.Model.Client.Context < Toolbox.LeastContext;
+
+    private string Small => $"its context of {_talk.Model.Client.Context} tokens is too small; files need " +
+        $"{Toolbox.LeastContext}.";
+
+    private void Unmount(string at)
+    {
+        _talk.Mounts.Remove(Given(at, "/umount /PATH"));
+        _talk.ReloadMounts();
+        _talk.Tell($"Models no longer see {at}.");
     }
 
     private void Change(ChatSettings settings)

@@ -38,7 +38,7 @@ internal sealed class TalkArguments
 
     private readonly Option<bool> _noTools = new("--no-tools")
     {
-        Description = "Do not let the model use the calculator",
+        Description = "Do not let the model use the calculator, nor see files that are mounted",
     };
 
     private readonly Option<int> _context = new("--context", "-c")

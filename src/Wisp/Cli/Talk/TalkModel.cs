@@ -1,7 +1,9 @@
 using System.CommandLine;
+using Wisp.Agents;
 using Wisp.Ai;
 using Wisp.Chat;
 using Wisp.Compute;
+using Wisp.Kernel.Cores;
 using Wisp.Model;
 using Wisp.Run;
 
@@ -26,6 +28,11 @@ internal sealed class TalkModel : IDisposable
     public required bool IsChat { get; init; }
 
     public WispChatClient Client { get; private set; } = null!;
+
+    /// <summary>What a kernel in this program is made of where this model is spoken with.</summary>
+    /// <param name="standIn">Answers for processes that name no model.</param>
+    public LocalKernelParts KernelParts(AskedModel? standIn) =>
+        new(ChatCodec.Of(_file.Tokenizer!), Client.Context, _file.Path) { Default = standIn };
 
     public long Parameters => _file.Source.Tensors.Sum(tensor => tensor.Elements);
 

@@ -1,10 +1,14 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.RegularExpressions;
+using Wisp.Agents;
 using Wisp.Cli.Talk;
+using Wisp.Kernel.Budgets;
 using Wisp.Serve.Talk;
 using Wisp.Tests.Serve;
+using Wisp.Tests.Serve.Talk;
 using Wisp.Tests.Train.Data;
+using KernelOptions = Wisp.Kernel.KernelOptions;
 
 namespace Wisp.Tests.Cli.Talk;
 
@@ -92,6 +96,38 @@ public sealed class ChatCommandTests : IDisposable
         Assert.Equal(0, await second.End());
     }
 
+    [Fact]
+    [Trait("cost", "medium")]
+    public async Task Beside_another_program_an_answer_runs_in_its_kernel_and_asks_at_the_prompt()
+    {
+        // A kernel that asks before any tool is called.
+        await using var user = new UserKernel(_folder["user"], _folder["run/wisp/kernel.sock"]);
+        await user.OpenAsync(ScriptedChat.Parts() with
+        {
+            Options = new KernelOptions
+            {
+                Limits = new Dictionary<Resource, Limit> { [Resource.ToolCalls] = new(High: 0, Max: null) },
+            },
+        });
+        using var chat = Terminal("-t", "0");
+        await chat.Until("Ctrl-D ends");
+        chat.Type("What is 12 * 34?\r");
+        await chat.Until("y/n");
+        chat.Type("y");
+        await chat.Until("= 408");
+        await chat.Until(" tokens");
+        // A yes lets it go on once.
+        chat.Type("What is 2 + 3?\r");
+        await chat.Until("y/n");
+        chat.Type("\u0003");
+        await chat.Until("stopped");
+        // The keys are the editor's again, Ctrl-C too.
+        chat.Type("\u0003");
+        await chat.Until("Ctrl-C again or Ctrl-D ends");
+        chat.Type("/quit\r");
+        Assert.Equal(0, await chat.End());
+    }
+
     private PseudoTerminal Terminal(params string[] arguments) => PseudoTerminal.Start(_folder.Path,
         ["chat", "-m", LiveServer.ModelPath, .. arguments]);
 }
@@ -135,7 +171,11 @@ internal sealed partial class PseudoTerminal : IDisposable
         var start = new ProcessStartInfo("/usr/bin/script", ["-qefc", line, "/dev/null"])
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, StandardOutputEncoding = Encoding.UTF8,
-            Environment = { ["XDG_DATA_HOME"] = folder, ["TERM"] = "xterm-256color" },
+            Environment =
+            {
+                ["XDG_DATA_HOME"] = folder, ["XDG_RUNTIME_DIR"] = Path.Combine(folder, "run"),
+                ["TERM"] = "xterm-256color",
+            },
         };
         return new PseudoTerminal(Process.Start(start)!);
     }

@@ -75,7 +75,8 @@ public sealed partial class KilledServerTests(Chromium chromium) : IDisposable
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "wisp.dll"), "serve",
             "-m", LiveServer.ModelPath, "--port", $"{port}"])
         {
-            RedirectStandardError = true, Environment = { ["XDG_DATA_HOME"] = _folder.Path },
+            RedirectStandardError = true,
+            Environment = { ["XDG_DATA_HOME"] = _folder.Path, ["XDG_RUNTIME_DIR"] = _folder["run"] },
         };
         _process = Process.Start(start)!;
         while (await _process.StandardError.ReadLineAsync() is { } line)

@@ -77,6 +77,8 @@ public sealed class PageRoutesTests(LiveServer live) : IClassFixture<LiveServer>
     [InlineData("/page/messages", """{"text":"x"}""", HttpStatusCode.BadRequest)]
     [InlineData("/page/messages", """{"conversation":""", HttpStatusCode.BadRequest)]
     [InlineData("/page/answers", """{"message":987654}""", HttpStatusCode.NotFound)]
+    [InlineData("/page/asks", """{"ask":1,"yes":true}""", HttpStatusCode.NotFound)]
+    [InlineData("/page/asks", """{"ask":1}""", HttpStatusCode.BadRequest)]
     [InlineData("/page/conversations", """{"settings":{"topP":3}}""", HttpStatusCode.BadRequest)]
     [InlineData("/page/conversations", """{"settings":{"temperature":"hot"}}""", HttpStatusCode.BadRequest)]
     [InlineData("/page/conversations/987654/restore", "{}", HttpStatusCode.NotFound)]

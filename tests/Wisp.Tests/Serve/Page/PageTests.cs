@@ -1,8 +1,12 @@
 using Microsoft.Playwright;
+using Wisp.Agents;
+using Wisp.Kernel;
+using Wisp.Kernel.Budgets;
 using Wisp.Serve;
 using Wisp.Serve.Store;
 using Wisp.Serve.Talk;
 using Wisp.Tests.Browser;
+using Wisp.Tests.Serve.Talk;
 using Wisp.Tests.Train.Data;
 
 namespace Wisp.Tests.Serve.Page;
@@ -228,6 +232,37 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         await Assertions.Expect(Page.Locator("#side")).ToBeVisibleAsync();
         await Page.Locator("#list a").TapAsync();
         Assert.True(await Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"));
+        _visit.AssertClean();
+    }
+
+    [Theory]
+    [InlineData("Yes")]
+    [InlineData("No")]
+    public async Task An_answer_that_asks_waits_for_a_person(string said)
+    {
+        // A kernel of the user's that asks before any tool is called; the server finds it at its socket.
+        var socket = _folder["run/k.sock"];
+        await using var user = new UserKernel(_folder["user"], socket);
+        await user.OpenAsync(ScriptedChat.Parts() with
+        {
+            Options = new KernelOptions
+            {
+                Limits = new Dictionary<Resource, Limit> { [Resource.ToolCalls] = new(High: 0, Max: null) },
+            },
+        });
+        await using var server = await LiveServer.Open(new ServeOptions
+        {
+            Database = _folder[WispDatabase.FileName], UserFolder = _folder["user"], KernelSocket = socket,
+        });
+        await Come(server);
+        await Open();
+        await Send("What is 12 * 34?", wait: false);
+        await Assertions.Expect(Page.Locator(".ask")).ToContainTextAsync("34?: tool.call needs 1 more of ToolCalls");
+        await Page.Locator(".ask button", new() { HasText = said }).ClickAsync();
+        await Assertions.Expect(Answers).ToHaveCountAsync(1);
+        await Assertions.Expect(Page.Locator(".ask")).ToHaveCountAsync(0);
+        await Assertions.Expect(Page.Locator(".call"))
+            .ToContainTextAsync(said == "Yes" ? "= 408" : "error: The user said no");
         _visit.AssertClean();
     }
 

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.AI;
+using Wisp.Agents;
 using Wisp.Ai;
-using Wisp.Ai.Arithmetic;
 using Wisp.Run;
 using Wisp.Serve.Store;
 using Wisp.Serve.Talk;
@@ -8,19 +8,25 @@ using Wisp.Serve.Talk;
 namespace Wisp.Tests.Serve.Talk;
 
 /// <summary>Answers by the small chat model of the project, and how they are kept.</summary>
-public sealed class ExchangeTests : IDisposable
+public sealed class ExchangeTests : IAsyncDisposable
 {
-    private static readonly AIFunction[] s_tools = [new CalculatorFunction()];
     private static readonly ChatSettings s_sure = new() { Temperature = 0 };
 
     private readonly WispDatabase _database = WispDatabase.InMemory();
     private readonly Conversations _kept;
     private readonly Lazy<WispChatClient> _client = new(() => WispChatClient.Open(LiveServer.ModelPath));
+    private readonly Lazy<LocalKernel> _kernel;
 
-    public ExchangeTests() => _kept = new Conversations(_database, TimeProvider.System);
-
-    public void Dispose()
+    public ExchangeTests()
     {
+        _kept = new Conversations(_database, TimeProvider.System);
+        _kernel = new Lazy<LocalKernel>(() => LocalKernel.InMemory(ScriptedChat.Parts(_client.Value), null));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_kernel.IsValueCreated)
+            await _kernel.Value.DisposeAsync();
         if (_client.IsValueCreated)
             _client.Value.Dispose();
         _database.Dispose();
@@ -147,7 +153,7 @@ public sealed class ExchangeTests : IDisposable
         Assert.Single(_kept.Messages(question.Conversation));
     }
 
-    private Exchange Exchange() => new(_kept, TimeProvider.System, s_tools);
+    private Exchange Exchange() => new(_kept, TimeProvider.System, _kernel.Value, Toolbox.Calculator);
 
     private Message Ask(string text, Message? after = null) => _kept.Add(new Message
     {
