@@ -16,6 +16,8 @@ namespace Wisp.Kernel.Events;
 [JsonDerivedType(typeof(Said), "said")]
 [JsonDerivedType(typeof(Turned), "turned")]
 [JsonDerivedType(typeof(Faulted), "faulted")]
+[JsonDerivedType(typeof(SwappedOut), "swapped")]
+[JsonDerivedType(typeof(SwappedIn), "restored")]
 [JsonDerivedType(typeof(Intended), "intended")]
 [JsonDerivedType(typeof(Returned), "returned")]
 [JsonDerivedType(typeof(Probed), "probed")]
@@ -64,6 +66,15 @@ public sealed record Turned(int Pid, int[] Tokens, string Text, int Computed, in
 
 /// <summary>A turn that named what was not resident, and is void.</summary>
 public sealed record Faulted(int Pid, int[] Tokens, string Text, int Computed, int Reused) : KernelEvent(Pid);
+
+/// <summary>Its keys and values went to a file, which was the cheaper way by what the disk and the model had done so far.
+/// </summary>
+public sealed record SwappedOut(int Pid, int Tokens) : KernelEvent(Pid);
+
+/// <summary>They came back.</summary>
+/// <param name="IsWhole">Whether the file was as it had been written; else what it held is read by the model again.
+/// </param>
+public sealed record SwappedIn(int Pid, bool IsWhole) : KernelEvent(Pid);
 
 /// <summary>A driver is about to be called.</summary>
 public sealed record Intended(int Pid, int Call, string Key, string Name, string Path, string Body, Effect Class)

@@ -17,6 +17,13 @@ public sealed record HostedKernelParts(ITokenCore Core, Driver Root, string Jour
 
     public KernelOptions Options { get; init; } = new();
 
+    /// <summary>What a process is told of the tools that it may call; null tells of none.</summary>
+    public Func<SpawnRequest, string>? Tools { get; init; }
+
+    /// <summary>A folder of its own, where keys and values go when memory is short; null reads them again instead.
+    /// </summary>
+    public string? SwapFolder { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Operating-system children of tools, ended with their processes.</summary>
@@ -39,10 +46,13 @@ public sealed class HostedKernel : IAsyncDisposable
         _journal = Journal.Open(parts.Journal, out var past);
         try
         {
+            var swap = parts.SwapFolder is { } folder ? new KvSwap(parts.Core.Kv, folder, parts.Time) : null;
+            swap?.Begin(); // the journal is ours, so no other kernel has images there
             Kernel = new WispKernel(
                 new KernelParts(parts.Core, parts.Root, parts.Time, parts.NewSpace, _journal)
                 {
                     Past = past, Model = parts.Model, Ended = pid => parts.Children?.End(pid), Watch = Watch,
+                    Swap = swap, Tools = parts.Tools,
                 }, parts.Options);
             _server = server = new KernelServer(Kernel, parts.Root, parts.Socket, Status);
         }

@@ -62,7 +62,8 @@ internal static class KernelCommand
                 core, tree.Tree, parse.GetValue(journal) ?? DefaultJournal(),
                 KernelSocket.Path(Environment.GetEnvironmentVariable), file.Path)
             {
-                NewSpace = () => Space(core.Codec, core.Context),
+                NewSpace = () => Space(core.Codec, core.Context), Tools = tree.ToolsOf,
+                SwapFolder = Path.Combine(Places.UserFolder(Environment.GetEnvironmentVariable), "swap"),
                 Options = new KernelOptions
                 {
                     Scheduling = SchedulingOptions.Default with { Policy = parse.GetRequiredValue(policy) },
