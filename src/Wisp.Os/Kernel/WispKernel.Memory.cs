@@ -1,4 +1,3 @@
-using Wisp.Compute;
 using Wisp.Kernel.Budgets;
 using Wisp.Kernel.Events;
 using Wisp.Memory;

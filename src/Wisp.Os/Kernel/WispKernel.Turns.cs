@@ -4,7 +4,6 @@ using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Scheduling;
 using Wisp.Memory;
-using Wisp.Run;
 
 namespace Wisp.Kernel;
 
