@@ -34,7 +34,7 @@ public sealed partial class WispKernel
         foreach (var capability in e.Request.Capabilities)
             process.Grants.Add(new Grant(capability, parent?.Grants.FirstOrDefault(
                 grant => grant.Capability.Delegable && capability.IsWithin(grant.Capability))));
-        Begin(process, e.Request,
+        Begin(process, e.Request.Instructions, e.Request.Message,
             parent is null ? Label.From(Source.User) : Label.From(Source.Peer($"{e.Parent}")).Join(parent.Space.Label));
     }
 
@@ -84,15 +84,15 @@ public sealed partial class WispKernel
         return process;
     }
 
-    private static void Begin(Process process, SpawnRequest request, Label label)
+    private static void Begin(Process process, string instructions, string message, Label label)
     {
-        if (request.Instructions.Length > 0)
-            process.Space.Say(PromptRole.System, request.Instructions, label);
-        if (request.Tools is { Length: > 0 } tools)
+        if (instructions.Length > 0)
+            process.Space.Say(PromptRole.System, instructions, label);
+        if (process.Request.Tools is { Length: > 0 } tools)
             process.Space.SetTools(tools, Label.From(Source.Kernel));
-        if (request.Message.Length > 0)
-            process.Space.Say(PromptRole.User, request.Message, label);
-        process.IsIdle = request.Message.Length == 0;
+        if (message.Length > 0)
+            process.Space.Say(PromptRole.User, message, label);
+        process.IsIdle = message.Length == 0;
         if (process.State == ProcessState.New)
             process.Move(ProcessState.Ready);
     }
@@ -113,7 +113,7 @@ public sealed partial class WispKernel
                 Forget(process);
                 process.Calls.Clear();
                 process.Mail.Clear();
-                Begin(process, process.Request, Label.From(Source.User));
+                Begin(process, exec.Instructions, exec.Message, Label.From(Source.User));
                 break;
             case Said said:
                 Deliver(process, PromptRole.User, said.Text, Label.Parse(said.Label));

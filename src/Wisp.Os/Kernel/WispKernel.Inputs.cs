@@ -17,10 +17,11 @@ public sealed partial class WispKernel
         switch (input)
         {
             case Spawned e:
+                e = e with { Request = WithTools(e.Request) };
                 Refuse(_budget.TryReserve(Resource.Children, 1), "another process");
                 _budget.Settle(Resource.Children, 1, 0);
                 var pid = new Pid(_lastPid + 1);
-                Emit(e with { Pid = pid.Number, Group = pid.Number, Request = WithTools(e.Request) }, isInput: true);
+                Emit(e with { Pid = pid.Number, Group = pid.Number }, isInput: true);
                 Go(_processes[pid.Number]);
                 return pid;
             case Forked e:

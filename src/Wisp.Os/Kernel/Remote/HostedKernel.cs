@@ -51,8 +51,8 @@ public sealed class HostedKernel : IAsyncDisposable
             Kernel = new WispKernel(
                 new KernelParts(parts.Core, parts.Root, parts.Time, parts.NewSpace, _journal)
                 {
-                    Past = past, Model = parts.Model, Ended = pid => parts.Children?.End(pid), Watch = Watch,
                     Swap = swap, Tools = parts.Tools,
+                    Past = past, Model = parts.Model, Ended = pid => parts.Children?.End(pid), Watch = Watch,
                 }, parts.Options);
             _server = server = new KernelServer(Kernel, parts.Root, parts.Socket, Status);
         }

@@ -62,13 +62,14 @@ internal static class KernelCommand
                 core, tree.Tree, parse.GetValue(journal) ?? DefaultJournal(),
                 KernelSocket.Path(Environment.GetEnvironmentVariable), file.Path)
             {
-                NewSpace = () => Space(core.Codec, core.Context), Tools = tree.ToolsOf,
-                SwapFolder = Path.Combine(Places.UserFolder(Environment.GetEnvironmentVariable), "swap"),
+                NewSpace = () => Space(core.Codec, core.Context),
                 Options = new KernelOptions
                 {
                     Scheduling = SchedulingOptions.Default with { Policy = parse.GetRequiredValue(policy) },
                     Slots = parse.GetRequiredValue(slots),
                 },
+                Tools = tree.ToolsOf,
+                SwapFolder = Path.Combine(Places.UserFolder(Environment.GetEnvironmentVariable), "swap"),
             });
             tree.Processes = () => hosted.Kernel.EachAsync((report, space) =>
                 new ProcessSnapshot(report, (space as PagedMemory)?.Pages));
