@@ -125,7 +125,7 @@ public sealed partial class WispKernel
                 Count(process, fault.Tokens.Length, fault.Computed, fault.Reused);
                 process.Turns++;
                 if (_folding)
-                    Revisit(process, fault.Text);
+                    Revisit(process, fault.Text, fault.Attention);
                 process.Faults++;
                 break;
             case Intended intended when Call(process, intended.Call) is { } call:
@@ -203,7 +203,7 @@ public sealed partial class WispKernel
         {
             process.Budget.Count(Resource.WallMilliseconds, Math.Max(0, e.Wall - process.Wall));
             process.Wall = e.Wall;
-            Revisit(process, e.Cut || process.Faults == MaxFaults ? "" : e.Text);
+            Revisit(process, e.Cut || process.Faults == MaxFaults ? "" : e.Text, e.Attention);
         }
 
         process.Faults = 0;
@@ -221,7 +221,7 @@ public sealed partial class WispKernel
     }
 
     // What the turn asked of the memory when it was taken, and what it left there.
-    private static void Revisit(Process process, string text)
+    private static void Revisit(Process process, string text, float[]? attention)
     {
         try
         {
@@ -232,6 +232,7 @@ public sealed partial class WispKernel
             return; // so the process ends, as it did then
         }
 
+        process.Space.Attended(attention);
         if (text.Length > 0)
             process.Space.Fault(text);
     }

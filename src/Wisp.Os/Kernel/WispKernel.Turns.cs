@@ -4,6 +4,7 @@ using Wisp.Kernel.Cores;
 using Wisp.Kernel.Events;
 using Wisp.Kernel.Scheduling;
 using Wisp.Memory;
+using Wisp.Run;
 
 namespace Wisp.Kernel;
 
@@ -265,23 +266,39 @@ public sealed partial class WispKernel
     {
         var job = process.Turn!;
         process.Turn = null;
-        process.Space.Attended(process.Sequence!.TakeAttention());
+        var attention = Attention(process.Sequence!);
+        process.Space.Attended(attention);
         int[] tokens = [.. job.Written];
         var text = Core.Text(tokens);
         if (!cut && process.Faults < MaxFaults && process.Space.Fault(text))
         {
-            Emit(new Faulted(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused));
+            Emit(new Faulted(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused)
+            {
+                Attention = attention,
+            });
             if (process.Space.IsThrashing)
                 _concurrency.Lost(process.Pid, _tick, TurnsUnderWay);
         }
         else
         {
             Emit(new Turned(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused,
-                process.Wall, cut));
+                process.Wall, cut) { Attention = attention });
             Warn(process);
         }
 
         Go(process);
+    }
+
+    // It comes from the model like its tokens, and moves pages: so it stands in the journal, in a few digits, and what
+    // stands there is what counts.
+    private static float[]? Attention(KvSequence sequence)
+    {
+        var mass = sequence.TakeAttention();
+        if (!mass.AsSpan().ContainsAnyExcept(0f))
+            return null; // not measured
+        for (var i = 0; i < mass.Length; i++)
+            mass[i] = MathF.Round(mass[i], 1);
+        return mass;
     }
 
     // XCPU at nine tenths.

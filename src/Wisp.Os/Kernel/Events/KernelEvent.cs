@@ -62,10 +62,17 @@ public sealed record Turned(int Pid, int[] Tokens, string Text, int Computed, in
     public int Written { get; init; }
 
     public long MicroMoney { get; init; }
+
+    /// <summary>What each KV block was paid in the turn, where the model measures it.</summary>
+    public float[]? Attention { get; init; }
 }
 
 /// <summary>A turn that named what was not resident, and is void.</summary>
-public sealed record Faulted(int Pid, int[] Tokens, string Text, int Computed, int Reused) : KernelEvent(Pid);
+public sealed record Faulted(int Pid, int[] Tokens, string Text, int Computed, int Reused) : KernelEvent(Pid)
+{
+    /// <summary>As of a turn.</summary>
+    public float[]? Attention { get; init; }
+}
 
 /// <summary>Its keys and values went to a file, which was the cheaper way by what the disk and the model had done so far.
 /// </summary>

@@ -20,9 +20,8 @@ public sealed record HostedKernelParts(ITokenCore Core, Driver Root, string Jour
     /// <summary>What a process is told of the tools that it may call; null tells of none.</summary>
     public Func<SpawnRequest, string>? Tools { get; init; }
 
-    /// <summary>A folder of its own, where keys and values go when memory is short; null reads them again instead.
-    /// </summary>
-    public string? SwapFolder { get; init; }
+    /// <summary>Whether keys and values may go to files beside the journal when memory is short.</summary>
+    public bool Swaps { get; init; }
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
@@ -46,8 +45,8 @@ public sealed class HostedKernel : IAsyncDisposable
         _journal = Journal.Open(parts.Journal, out var past);
         try
         {
-            var swap = parts.SwapFolder is { } folder ? new KvSwap(parts.Core.Kv, folder, parts.Time) : null;
-            swap?.Begin(); // the journal is ours, so no other kernel has images there
+            var swap = parts.Swaps ? new KvSwap(parts.Core.Kv, $"{parts.Journal}.swap", parts.Time) : null;
+            swap?.Begin(); // the journal is ours, so what lies there is nobody's
             Kernel = new WispKernel(
                 new KernelParts(parts.Core, parts.Root, parts.Time, parts.NewSpace, _journal)
                 {

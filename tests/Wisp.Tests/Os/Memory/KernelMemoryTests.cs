@@ -1,6 +1,7 @@
 using Wisp.Compute;
 using Wisp.Kernel;
 using Wisp.Kernel.Cores;
+using Wisp.Kernel.Events;
 using Wisp.Memory;
 using Wisp.Model;
 using Wisp.Tests.Kernel;
@@ -72,9 +73,11 @@ public class KernelMemoryTests
         using var core = new EngineCore(packed.Weights, file.Tokenizer!, pool,
             new EngineCoreOptions(context, 8 * context, MeasuresAttention: true));
         PagedMemory? memory = null;
+        var events = new List<JournalEntry>();
         using var kernel = new WispKernel(new KernelParts(
             core, new TestDriver(_ => ""), new SimulatedTime(),
-            () => memory = new PagedMemory(core.Codec, new MemoryLimits(context, context / 4))),
+            () => memory = new PagedMemory(core.Codec, new MemoryLimits(context, context / 4)))
+            { Watch = events.Add },
             new KernelOptions { InlineDrivers = true, Repeats = 10_000 }); // it calls what is not there
         var spawn = kernel.SpawnAsync(new SpawnRequest
         {
@@ -123,6 +126,16 @@ public class KernelMemoryTests
         Assert.True(grown > 20, $"{grown}");
         Assert.True(memory.Counters.StableTokens > 0.5 * memory.Counters.PromptTokens);
         Assert.True(process.Usage.ReusedTokens >= memory.Counters.StableTokens);
+        // What was paid attention to decided what was put away, and comes out again.
+        Assert.Contains(events, e => e.Event is Turned { Attention: not null });
+        Assert.Null(Replay.Run(events, core.Codec,
+            codec => new PagedMemory(codec, new MemoryLimits(context, context / 4))).Difference);
+        // And a kernel that goes on from there has the same before it.
+        PagedMemory? again = null;
+        using var words = new ReplayCore((Booted)events[0].Event, events, core.Codec);
+        using var next = new WispKernel(new KernelParts(words, new TestDriver(_ => ""), new SimulatedTime(),
+            () => again = new PagedMemory(core.Codec, new MemoryLimits(context, context / 4))) { Past = events });
+        Assert.Equal(memory.Prompt().Select(part => part.Text), again!.Prompt().Select(part => part.Text));
     }
 
     // Summaries repeat what was said and do not count.
