@@ -30,7 +30,10 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
             using var file = ModelFile.Open(stretched);
             using var pool = new WorkerPool(threads);
             using var packed = file.Pack(pool);
+            var engine = EngineAlone(file, packed, pool);
             var (together, alone) = (Run(file, packed, pool, sharing: true), Run(file, packed, pool, sharing: false));
+            engine = Math.Max(engine, EngineAlone(file, packed, pool)); // before and after: neighbours only ever slow
+            var rate = together.Written / together.Seconds;
             var bytes = KvCache.BytesPerBlock(file.Config, KvType.F16);
             var times = (double)alone.Peak / together.Peak;
             yield return new Figure($"KV memory of {Processes} processes at most, shared",
@@ -38,8 +41,10 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
             yield return new Figure("the same, each for itself", $"{alone.Peak * bytes / 1e6:n1} MB");
             yield return new Figure("times as much without sharing", $"{times:n1}", Wanted: $"{Least} or more",
                 Holds: times >= Least);
-            yield return new Figure("tokens written a second, shared", $"{together.Written / together.Seconds:n0}");
+            yield return new Figure("tokens written a second, shared", $"{rate:n0}");
             yield return new Figure("the same, each for itself", $"{alone.Written / alone.Seconds:n0}");
+            yield return new Figure($"the engine alone, the same {Processes} prompts",
+                $"{engine:n0}; with the kernel {rate / engine:p0} of it");
             yield return new Figure("prompt tokens computed of those read, shared",
                 $"{together.Computed:n0} of {together.Computed + together.Found:n0}");
             yield return new Figure($"the kernel's share of the time, {Slots} processes a step",
@@ -69,7 +74,7 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
     private Outcome Run(ModelFile file, PackedWeights packed, WorkerPool pool, bool sharing)
     {
         using var engine = new EngineCore(packed.Weights, file.Tokenizer!, pool,
-            new EngineCoreOptions(Tokens, (Processes + 1) * Tokens, Rows));
+            new EngineCoreOptions(Tokens, (Processes + 1) * Tokens, Rows, MeasuresAttention: true));
         using var core = new TimedCore(engine);
         var instructions = Instructions(core.Codec);
         var (written, peak, turned) = (0L, 0, 0);
@@ -99,6 +104,32 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
         kernel.Tick();
         return new Outcome(written, seconds, core.Seconds, peak,
             reports.Result.Sum(r => r.Usage.PrefillTokens), reports.Result.Sum(r => r.Usage.ReusedTokens));
+    }
+
+    // Tokens a second of the engine that has no kernel around it, on the same prompts with as many at once.
+    private double EngineAlone(ModelFile file, PackedWeights packed, WorkerPool pool)
+    {
+        var codec = ChatCodec.Of(file.Tokenizer!);
+        var instructions = codec.Part(PromptRole.System, Instructions(codec)).Tokens.ToArray();
+        var engine = new Wisp.Run.Engine(packed.Weights, new EngineOptions
+        {
+            Context = Tokens, CacheTokens = (Processes + 1) * Tokens, MaxRequests = Slots, Rows = Rows,
+        }, pool);
+        var begin = Stopwatch.GetTimestamp();
+        Task.WhenAll(Enumerable.Range(0, Processes).Select(async i =>
+        {
+            var request = new EngineRequest
+            {
+                Prompt = [.. instructions, .. codec.Encode(PromptRole.User, $"{i}"), .. codec.Opening],
+                MaxTokens = Own, Seed = (ulong)i, End = new HashSet<int>(),
+            };
+            await foreach (var _ in engine.Start(request).ReadAllAsync().ConfigureAwait(false))
+            {
+            }
+        })).GetAwaiter().GetResult();
+        var seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
+        engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        return (double)Processes * Own / seconds;
     }
 
     // Words until there are as many tokens as asked for.

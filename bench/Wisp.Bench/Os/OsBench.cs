@@ -50,9 +50,10 @@ internal static class OsBench
         var text = new StringBuilder($"""
             # What the kernel costs
 
-            {DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores, {RuntimeInformation.FrameworkDescription}. Made by
-            `./wisp bench kernel --out FILE`; what is timed stands in [METHOD.md](../METHOD.md). {crowd.Processes} processes on
-            {Path.GetFileName(model)}, {crowd.Shared} tokens in common and {crowd.Own} of each one's own.
+            {DateTime.UtcNow:yyyy-MM-dd}, {Environment.ProcessorCount} cores,
+            {RuntimeInformation.FrameworkDescription}. Made by `./wisp bench kernel --out FILE`; what is timed stands in
+            [METHOD.md](../METHOD.md). {crowd.Processes} processes on {Path.GetFileName(model)}, {crowd.Shared} tokens
+            in common and {crowd.Own} of each one's own.
 
             """);
         if (others > Neighbours.Noticeable)

@@ -152,8 +152,8 @@ internal sealed class Process
             Pid = Pid, Parent = Parent, Group = Group, Name = Request.Name, State = State, Why = Why,
             // With those of the turn that is under way.
             Usage = new Usage(PrefillTokens + (Turn is null ? 0 : Prefill.Computed),
-                ReusedTokens + (Turn is null ? 0 : Prefill.Reused), DecodeTokens + (Turn?.Written.Count ?? 0), CallCount,
-                own, shared),
+                ReusedTokens + (Turn is null ? 0 : Prefill.Reused), DecodeTokens + (Turn?.Written.Count ?? 0),
+                CallCount, own, shared),
             Handles = [.. Grants.Where(grant => !grant.IsRevoked).Select(grant => grant.Capability)],
             LastCall = LastCall, Class = Runnable.Class, Weight = Runnable.Share.Weight,
             TokensMax = Budget.LimitOf(Resource.DecodeTokens).Max,

@@ -41,7 +41,7 @@ public sealed class KilledKernelTests : IDisposable
                 Assert.Equal(expected, Errand.State(world, folder));
                 kills++;
                 asked += world.Events.Count(e => e.Event is Asked { Kind: AskKind.Doubt });
-                // Whatever was under way and may not happen twice is in doubt: the note's driver says, the bell's cannot.
+                // What was under way and may not happen twice is in doubt: the note's driver can say, the bell's not.
                 probed += past.Count(e => e.Event is Intended { Class: Effect.Once, Path: "/tools/note" } i
                     && !past.Any(r => r.Event is Returned r2 && (r2.Pid, r2.Call) == (i.Pid, i.Call)));
             }

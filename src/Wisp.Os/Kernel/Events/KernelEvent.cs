@@ -74,7 +74,8 @@ public sealed record Faulted(int Pid, int[] Tokens, string Text, int Computed, i
     public float[]? Attention { get; init; }
 }
 
-/// <summary>Its keys and values went to a file, which was the cheaper way by what the disk and the model had done so far.
+/// <summary>
+/// Its keys and values went to a file, which was the cheaper way by what the disk and the model had done so far.
 /// </summary>
 public sealed record SwappedOut(int Pid, int Tokens) : KernelEvent(Pid);
 
