@@ -282,7 +282,10 @@ public sealed partial class WispKernel
         else
         {
             Emit(new Turned(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused,
-                process.Wall, cut) { Attention = attention });
+                process.Wall, cut)
+            {
+                Attention = attention,
+            });
             Warn(process);
         }
 

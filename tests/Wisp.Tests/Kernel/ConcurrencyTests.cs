@@ -49,6 +49,22 @@ public sealed class ConcurrencyTests
         Assert.InRange(world.Core.ComputedRows, 8_080, 15_000);
     }
 
+    [Theory]
+    [InlineData(1), InlineData(2), InlineData(3)]
+    public void Whoever_holds_the_memory_is_not_ended_because_another_is_picked(int slots)
+    {
+        // Each fits alone and no two do; with a quantum of one token whoever waits for memory is picked all the time.
+        using var world = new World((pid, _) => new string((char)('a' + pid.Number), 300), blocks: 40,
+            options: new KernelOptions
+            {
+                InlineDrivers = true, Slots = slots,
+                Scheduling = new SchedulingOptions(SchedulingPolicy.RoundRobin, 1, 1 << 20),
+            });
+        var pids = Enumerable.Range(0, 5).Select(i => world.Spawn($"{i}: " + new string('q', 100))).ToList();
+        world.Run();
+        Assert.All(pids, pid => Assert.Equal(300, world.Exit(pid).Answer.Length));
+    }
+
     [Fact]
     public async Task A_window_that_thrashes_counts_as_a_loss()
     {

@@ -74,10 +74,9 @@ public class KernelMemoryTests
             new EngineCoreOptions(context, 8 * context, MeasuresAttention: true));
         PagedMemory? memory = null;
         var events = new List<JournalEntry>();
-        using var kernel = new WispKernel(new KernelParts(
-            core, new TestDriver(_ => ""), new SimulatedTime(),
-            () => memory = new PagedMemory(core.Codec, new MemoryLimits(context, context / 4)))
-            { Watch = events.Add },
+        var parts = new KernelParts(core, new TestDriver(_ => ""), new SimulatedTime(),
+            () => memory = new PagedMemory(core.Codec, new MemoryLimits(context, context / 4)));
+        using var kernel = new WispKernel(parts with { Watch = events.Add },
             new KernelOptions { InlineDrivers = true, Repeats = 10_000 }); // it calls what is not there
         var spawn = kernel.SpawnAsync(new SpawnRequest
         {
@@ -131,11 +130,10 @@ public class KernelMemoryTests
         Assert.Null(Replay.Run(events, core.Codec,
             codec => new PagedMemory(codec, new MemoryLimits(context, context / 4))).Difference);
         // And a kernel that goes on from there has the same before it.
-        PagedMemory? again = null;
+        var texts = memory.Prompt().Select(part => part.Text).ToList();
         using var words = new ReplayCore((Booted)events[0].Event, events, core.Codec);
-        using var next = new WispKernel(new KernelParts(words, new TestDriver(_ => ""), new SimulatedTime(),
-            () => again = new PagedMemory(core.Codec, new MemoryLimits(context, context / 4))) { Past = events });
-        Assert.Equal(memory.Prompt().Select(part => part.Text), again!.Prompt().Select(part => part.Text));
+        using var next = new WispKernel(parts with { Core = words, Past = [.. events] });
+        Assert.Equal(texts, memory.Prompt().Select(part => part.Text)); // of the new one
     }
 
     // Summaries repeat what was said and do not count.
