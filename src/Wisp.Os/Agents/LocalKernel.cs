@@ -47,6 +47,7 @@ public sealed class LocalKernel : IAgentKernel
                     _core, _tree, Path.Combine(folder!, JournalName), socket, parts.Model)
                 {
                     NewSpace = NewSpace, Default = parts.Default, Time = parts.Time, Options = parts.Options,
+                    Tools = _user is { } user ? user.ToolsOf : null,
                 });
                 Problems = [.. problems, .. _hosted.Damage];
             }

@@ -14,7 +14,8 @@ public static class ToolList
     [
         Function("fs.list", "Lists a folder.", ("path", "string")),
         Function("fs.stat", "Tells what a path is.", ("path", "string")),
-        Function("fs.read", "Reads a file.", ("path", "string")),
+        Function("fs.read", "Reads a file, or its bytes from one on and before another.", ("path", "string"),
+            ("from", "integer?"), ("to", "integer?")),
         Function("fs.write", "Writes a file.", ("path", "string"), ("text", "string")),
         Function("fs.search", "Searches below a path.", ("path", "string"), ("query", "string")),
     ];
@@ -30,15 +31,19 @@ public static class ToolList
     public static IReadOnlyList<string> Calculator { get; } = [Wisp.Tools.Calculator.Description];
 
     /// <summary>Instructions with the list after them.</summary>
-    public static string With(string instructions, IEnumerable<string> functions)
+    /// <param name="more">Lines of tools whose descriptions are files to be read.</param>
+    public static string With(string instructions, IEnumerable<string> functions, IEnumerable<string>? more = null)
     {
         var list = string.Join('\n', functions);
-        return list.Length == 0 ? instructions
-            : (instructions.Length > 0 ? instructions.TrimEnd() + "\n\n" : "")
-                + $"You may call these functions:\n<tools>\n{list}\n</tools>";
+        var lines = string.Join('\n', more ?? []);
+        return string.Join("\n\n", ((string[])[
+            list.Length + lines.Length > 0 ? instructions.TrimEnd() : instructions,
+            list.Length > 0 ? $"You may call these functions:\n<tools>\n{list}\n</tools>" : "",
+            lines.Length > 0 ? $"Read one of these files to see how it is called:\n{lines}" : "",
+        ]).Where(part => part.Length > 0));
     }
 
-    // Spaces after colons and commas, as templates write JSON.
+    // Spaces after colons and commas, as templates write JSON. A type with a question mark may be left out.
     private static string Function(string name, string description,
         params ReadOnlySpan<(string Name, string Type)> members)
     {
@@ -47,9 +52,10 @@ public static class ToolList
         foreach (var (member, type) in members)
         {
             properties.Add($$"""
-                "{{member}}": {"type": "{{type}}"}
+                "{{member}}": {"type": "{{type.TrimEnd('?')}}"}
                 """);
-            required.Add($"\"{member}\"");
+            if (!type.EndsWith('?'))
+                required.Add($"\"{member}\"");
         }
 
         return "{\"type\": \"function\", \"function\": {\"name\": \"" + name + "\", \"description\": \"" + description

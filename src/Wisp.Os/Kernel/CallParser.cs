@@ -113,6 +113,7 @@ internal static class CallParser
                 {
                     Verb.Write => Text(arguments, "text"),
                     Verb.Search => Text(arguments, "query"),
+                    Verb.Read => Range(arguments),
                     _ => "",
                 };
                 return new DriverSyscall(pid, verb, path, argument, classOf(verb, path));
@@ -193,6 +194,27 @@ internal static class CallParser
         arguments.TryGetValue(name, out var value) && value is JsonElement { ValueKind: JsonValueKind.Number } element
         && element.TryGetInt32(out var number) ? new Pid(number)
         : throw new CallFormatException($"'{name}' must be the number of a process.");
+
+    // As mounts take it: nothing, or the first byte, or the first and the one after the last.
+    private static string Range(IDictionary<string, object?> arguments)
+    {
+        var (from, to) = (Byte(arguments, "from"), Byte(arguments, "to"));
+        if (to < (from ?? 0))
+            throw new CallFormatException($"'to' is {to}, before 'from'.");
+        return (from, to) switch
+        {
+            (null, null) => "",
+            (_, null) => $"{from}",
+            _ => $"{from ?? 0}-{to}",
+        };
+    }
+
+    private static long? Byte(IDictionary<string, object?> arguments, string name) =>
+        !arguments.TryGetValue(name, out var value) || value is null or JsonElement { ValueKind: JsonValueKind.Null }
+            ? null
+        : value is JsonElement { ValueKind: JsonValueKind.Number } element && element.TryGetInt64(out var number)
+            && number >= 0 ? number
+        : throw new CallFormatException($"'{name}' must be a number of bytes.");
 
     private static string Clip(string text) => text.Length <= 60 ? text : text[..60] + "...";
 

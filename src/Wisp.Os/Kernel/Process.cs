@@ -66,6 +66,9 @@ internal sealed class Process
 
     public KvSequence? Sequence { get; set; }
 
+    /// <summary>Its keys and values while they are in a file.</summary>
+    public SwappedSequence? Away { get; set; }
+
     public StepJob? Turn { get; set; }
 
     /// <summary>What the sequence must hold before the turn's first token.</summary>
@@ -153,7 +156,10 @@ internal sealed class Process
         return new ProcessReport
         {
             Pid = Pid, Parent = Parent, Group = Group, Name = Request.Name, State = State, Why = Why,
-            Usage = new Usage(PrefillTokens, ReusedTokens, DecodeTokens, CallCount, own, shared),
+            // With those of the turn that is under way.
+            Usage = new Usage(PrefillTokens + (Turn is null ? 0 : Prefill.Computed),
+                ReusedTokens + (Turn is null ? 0 : Prefill.Reused), DecodeTokens + (Turn?.Written.Count ?? 0),
+                CallCount, own, shared),
             Handles = [.. Grants.Where(grant => !grant.IsRevoked).Select(grant => grant.Capability)],
             LastCall = LastCall, Class = Runnable.Class, Weight = Runnable.Share.Weight,
             TokensMax = Budget.LimitOf(Resource.DecodeTokens).Max,

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Wisp.Kernel.Budgets;
 using Wisp.Kernel.Scheduling;
 using Wisp.Run;
@@ -12,6 +13,15 @@ public sealed record SpawnRequest
 
     /// <summary>Who it is and what it can do; empty for none.</summary>
     public string Instructions { get; init; } = "";
+
+    /// <summary>Whether the kernel tells it, after the instructions, of the tools that it may call.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ListsTools { get; init; }
+
+    /// <summary>What the kernel told it of tools; it stays the same as long as the process lives, for a change there
+    /// would have all of its prompt read again.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Tools { get; init; }
 
     /// <summary>The first message; empty waits for one.</summary>
     public string Message { get; init; } = "";

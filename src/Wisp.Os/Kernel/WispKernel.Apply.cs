@@ -93,6 +93,8 @@ public sealed partial class WispKernel
     {
         if (instructions.Length > 0)
             process.Space.Say(PromptRole.System, instructions, label);
+        if (process.Request.Tools is { Length: > 0 } tools)
+            process.Space.SetTools(tools, Label.From(Source.Kernel));
         if (message.Length > 0)
             Say(process, PromptRole.User, message, label);
         process.IsIdle = message.Length == 0;
@@ -129,7 +131,7 @@ public sealed partial class WispKernel
                 Count(process, fault.Tokens.Length, fault.Computed, fault.Reused);
                 process.Turns++;
                 if (_folding)
-                    Revisit(process, fault.Text);
+                    Revisit(process, fault.Text, fault.Attention);
                 process.Faults++;
                 break;
             case Intended intended when Call(process, intended.Call) is { } call:
@@ -207,7 +209,7 @@ public sealed partial class WispKernel
         {
             process.Budget.Count(Resource.WallMilliseconds, Math.Max(0, e.Wall - process.Wall));
             process.Wall = e.Wall;
-            Revisit(process, e.Cut || process.Faults == MaxFaults ? "" : e.Text);
+            Revisit(process, e.Cut || process.Faults == MaxFaults ? "" : e.Text, e.Attention);
         }
 
         process.Faults = 0;
@@ -227,7 +229,7 @@ public sealed partial class WispKernel
     }
 
     // What the turn asked of the memory when it was taken, and what it left there.
-    private static void Revisit(Process process, string text)
+    private static void Revisit(Process process, string text, float[]? attention)
     {
         try
         {
@@ -238,6 +240,7 @@ public sealed partial class WispKernel
             return; // so the process ends, as it did then
         }
 
+        process.Space.Attended(attention);
         if (text.Length > 0)
             process.Space.Fault(text);
     }

@@ -221,6 +221,7 @@ public sealed partial class WispKernel
             Seed = process.Request.Seed,
             Temperature = process.Request.Temperature,
             TurnTokens = process.Request.TurnTokens,
+            Tools = process.Request.Tools,
             Domain = process.Request.Domain,
         }));
 

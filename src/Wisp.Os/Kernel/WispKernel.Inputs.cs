@@ -18,6 +18,7 @@ public sealed partial class WispKernel
         switch (input)
         {
             case Spawned e:
+                e = e with { Request = WithTools(e.Request) };
                 Refuse(_budget.TryReserve(Resource.Children, 1), "another process");
                 _budget.Settle(Resource.Children, 1, 0);
                 var pid = new Pid(_lastPid + 1);
@@ -60,6 +61,9 @@ public sealed partial class WispKernel
                 Emit(e with { Pid = ask.Pid.Number }, isInput: true);
                 AfterAnswer(asking, ask, e);
                 return ask.Pid;
+            case SwappedOut or SwappedIn:
+                _recorded.Add(input); // what a journal says was done, to be done when it comes to that
+                return Pid.None;
             case Signalled e:
                 var told = Find(new Pid(e.Pid));
                 DoSignal(told, e.Signal, isInput: true);
@@ -73,6 +77,10 @@ public sealed partial class WispKernel
                 return process.Pid;
         }
     }
+
+    // Which tools are called most is not in the journal, so the text that follows from it is.
+    private SpawnRequest WithTools(SpawnRequest request) =>
+        request.ListsTools && _parts.Tools is { } tools ? request with { Tools = tools(request) } : request;
 
     private static void Refuse(BudgetVerdict verdict, string what)
     {
@@ -167,8 +175,7 @@ public sealed partial class WispKernel
     private void Wait(Process process, ProcessState state, string why)
     {
         _scheduler.Remove(process.Runnable);
-        if (process.State != ProcessState.Swapped)
-            process.Move(state, why);
+        process.Move(process.State == ProcessState.Swapped ? ProcessState.Swapped : state, why);
     }
 
     private void End(Process process, int code, string reason, bool isInput = false)
@@ -188,6 +195,7 @@ public sealed partial class WispKernel
         Emit(new Exited(process.Pid.Number, code, reason), isInput);
         _scheduler.Remove(process.Runnable);
         FreeKeys(process);
+        _concurrency.Forget(process.Pid);
         _parts.Ended?.Invoke(process.Pid);
         if (_waiters.Remove(process.Pid.Number, out var waiter))
             waiter.SetResult(process.Exit!);

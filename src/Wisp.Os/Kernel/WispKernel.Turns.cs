@@ -23,7 +23,37 @@ public sealed partial class WispKernel
 
     private bool StepModel()
     {
-        _scheduler.Pick(_picked, _options.Slots);
+        _concurrency.Step(_tick, _scheduler.Queue.Count);
+        Compose(_options.Slots);
+        // Who was not picked may hold the memory, or have the turn, that all who were picked wait for.
+        if (_jobs.Count == 0 && _picked.Count < _scheduler.Queue.Count)
+            Compose(_scheduler.Queue.Count);
+        if (_jobs.Count == 0)
+            return _scheduler.Queue.Count > 0 && _picked.Count > 0 && Unstick();
+        var begin = _parts.Time.GetTimestamp();
+        try
+        {
+            Core.Step(_jobs);
+        }
+        catch (Exception e) when (e is not JournalException)
+        {
+            // A fault of one step ends those who were in it, and not the kernel.
+            foreach (var (process, _) in _stepped)
+                End(process, 1, $"the model failed: {e.Message}");
+            return true;
+        }
+
+        if (_parts.Swap is { } swap && _jobs.Sum(job => job.Feed.Length) is var rows && rows > 2 * _jobs.Count)
+            swap.Prefilled(rows, _parts.Time.GetElapsedTime(begin));
+        foreach (var (process, isPrompt) in _stepped)
+            Stepped(process, isPrompt);
+        return true;
+    }
+
+    // Who is in the next step, and with what.
+    private void Compose(int slots)
+    {
+        _scheduler.Pick(_picked, slots);
         _jobs.Clear();
         _stepped.Clear();
         // The switch: whoever is not in this step stands in line again; keys and values stay where they are.
@@ -52,40 +82,19 @@ public sealed partial class WispKernel
                 _jobs.RemoveAt(i);
                 _stepped.RemoveAt(i);
             }
-
-        if (_jobs.Count == 0)
-            return _scheduler.Queue.Count > 0 && _picked.Count > 0 && Unstick();
-        try
-        {
-            Core.Step(_jobs);
-        }
-        catch (Exception e) when (e is not JournalException)
-        {
-            // A fault of one step ends those who were in it, and not the kernel.
-            foreach (var (process, _) in _stepped)
-                End(process, 1, $"the model failed: {e.Message}");
-            return true;
-        }
-
-        foreach (var (process, isPrompt) in _stepped)
-            Stepped(process, isPrompt);
-        return true;
     }
 
     // Tokens that stand ready to be fed.
     private static int Unread(Process process) =>
         process.Wanted.Length + process.Turn!.Written.Count - process.Sequence!.Length;
 
-    // Blocks that nobody holds are free memory until a prompt is found in them, and it may be promised already.
-    private bool IsOverpromised => Promised > Core.Kv.Available;
-
-    private int Promised => _jobs.Sum(job => job.Sequence.BlocksToAppend(job.Feed.Length));
-
     /// <summary>Begins a turn where none is under way. Returns false where the process ended or has to wait.</summary>
     private bool PrepareTurn(Process process)
     {
         if (process.Turn is not null)
             return true;
+        if (_concurrency.Limit <= TurnsUnderWay)
+            return false;
         IReadOnlyList<PromptPart> prompt;
         try
         {
@@ -104,11 +113,13 @@ public sealed partial class WispKernel
             return false;
         }
 
+        if (process.Away is not null && !SwapIn(process))
+            return false;
         process.Wanted = wanted;
         if (process.Sequence is { } sequence)
         {
             var same = sequence.CopyOfTokens().AsSpan().CommonPrefixLength(wanted);
-            ReturnKeys(process, sequence.Length - Math.Min(same, wanted.Length - 1));
+            Return(process, (sequence.Length - Math.Min(same, wanted.Length - 1)) / KvStore.BlockTokens);
             sequence.Truncate(Math.Min(same, wanted.Length - 1));
             sequence.Extend(wanted.AsSpan(sequence.Length));
         }
@@ -219,76 +230,6 @@ public sealed partial class WispKernel
                 $"{resource}");
     }
 
-    private bool HasMemory(Process process, int count)
-    {
-        var needed = process.Sequence!.BlocksToAppend(count);
-        var promised = Promised;
-        while (needed + promised > Core.Kv.Available && FreeSomebody(process))
-        {
-        }
-
-        if (needed + promised > Core.Kv.Available)
-            return false;
-        var bytes = needed * KvCache.BytesPerBlock(Core.Kv.Config, Core.Kv.Store.Type);
-        if (bytes == 0)
-            return true;
-        var verdict = process.Budget.TryUse(Resource.KvBytes, bytes);
-        if (verdict.Answer == BudgetAnswer.Granted)
-        {
-            process.KvBytes += bytes;
-            return true;
-        }
-
-        if (verdict.Answer == BudgetAnswer.Ask)
-            Ask(process, 0, AskKind.Budget, $"{process.Request.Name}: more memory for keys and values?",
-                Resource.KvBytes, bytes);
-        else
-            End(process, 1, $"out of budget: {verdict.By!.Name} may hold {verdict.By.LimitOf(Resource.KvBytes).Max} " +
-                "bytes of keys and values");
-        return false;
-    }
-
-    // The keys and values of somebody who does nothing with them now; they are computed again, or found, when it does.
-    // Who writes goes before who reads a prompt; two that read never take from each other.
-    private bool FreeSomebody(Process needy)
-    {
-        Process? victim = null;
-        foreach (var candidate in _processes.Values)
-            if (candidate != needy && candidate.Sequence is not null && (candidate.Turn is null
-                || (candidate.Turn.Written.Count == 0 && needy.Turn!.Written.Count > 0
-                    && !_jobs.Contains(candidate.Turn)))
-                && (victim is null || Rank(candidate).CompareTo(Rank(victim)) > 0))
-                victim = candidate;
-        if (victim is null)
-            return false;
-        DropTurn(victim);
-        FreeKeys(victim);
-        return true;
-
-        // Batch before interactive, then whoever frees most.
-        static (int, int) Rank(Process process) => ((int)process.Runnable.Class, process.Sequence!.OwnBlocks);
-    }
-
-    // Nobody in the step had memory. Of the lowest class whoever has written least begins its turn again, so that the
-    // one that is furthest always gets to its end; one that has all there is and needs more ends.
-    private bool Unstick()
-    {
-        var holders = _processes.Values.Where(p => !p.IsOver && p.Sequence is { Length: > 0 })
-            .OrderByDescending(p => (int)p.Runnable.Class).ThenBy(p => p.Turn?.Written.Count ?? 0)
-            .ThenByDescending(p => p.Sequence!.Length).ToList();
-        if (holders.Count == 0 || !_picked.Exists(runnable => runnable.IsQueued))
-            return true;
-        if (holders.Count == 1)
-        {
-            End(holders[0], 128 + (int)Signal.Kill, "out of memory for keys and values: it needs more than there is");
-            return true;
-        }
-
-        DropTurn(holders[0]);
-        FreeKeys(holders[0]);
-        return true;
-    }
-
     private void Stepped(Process process, bool isPrompt)
     {
         if (process.Turn is not { } job || process.IsOver)
@@ -325,21 +266,42 @@ public sealed partial class WispKernel
     {
         var job = process.Turn!;
         process.Turn = null;
-        process.Space.Attended(process.Sequence!.TakeAttention());
+        var attention = Attention(process.Sequence!);
+        process.Space.Attended(attention);
         int[] tokens = [.. job.Written];
         var text = Core.Text(tokens);
         if (!cut && process.Faults < MaxFaults && process.Space.Fault(text))
         {
-            Emit(new Faulted(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused));
+            Emit(new Faulted(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused)
+            {
+                Attention = attention,
+            });
+            if (process.Space.IsThrashing)
+                _concurrency.Lost(process.Pid, _tick, TurnsUnderWay);
         }
         else
         {
             Emit(new Turned(process.Pid.Number, tokens, text, process.Prefill.Computed, process.Prefill.Reused,
-                process.Wall, cut));
+                process.Wall, cut)
+            {
+                Attention = attention,
+            });
             Warn(process);
         }
 
         Go(process);
+    }
+
+    // It comes from the model like its tokens, and moves pages: so it stands in the journal, in a few digits, and what
+    // stands there is what counts.
+    private static float[]? Attention(KvSequence sequence)
+    {
+        var mass = sequence.TakeAttention();
+        if (!mass.AsSpan().ContainsAnyExcept(0f))
+            return null; // not measured
+        for (var i = 0; i < mass.Length; i++)
+            mass[i] = MathF.Round(mass[i], 1);
+        return mass;
     }
 
     // XCPU at nine tenths.
@@ -362,23 +324,5 @@ public sealed partial class WispKernel
     {
         process.Turn = null;
         DropRemote(process);
-    }
-
-    private static void FreeKeys(Process process)
-    {
-        process.Sequence?.Dispose();
-        process.Sequence = null;
-        process.Budget.Return(Resource.KvBytes, process.KvBytes);
-        process.KvBytes = 0;
-    }
-
-    private void ReturnKeys(Process process, int tokens)
-    {
-        var bytes = Math.Min(process.KvBytes, tokens / KvStore.BlockTokens
-            * KvCache.BytesPerBlock(Core.Kv.Config, Core.Kv.Store.Type));
-        if (bytes <= 0)
-            return;
-        process.Budget.Return(Resource.KvBytes, bytes);
-        process.KvBytes -= bytes;
     }
 }

@@ -37,6 +37,12 @@ public sealed record KernelParts(
 
     internal bool AsksAll { get => field || Default is not null; init; }
 
+    /// <summary>What a process is told of the tools that it may call; null tells of none.</summary>
+    public Func<SpawnRequest, string>? Tools { get; init; }
+
+    /// <summary>Takes keys and values to files when memory is short; null reads them again instead.</summary>
+    public KvSwap? Swap { get; init; }
+
     /// <summary>Whether a journal is run again: what came from outside comes from there.</summary>
     internal bool IsReplay { get; init; }
 
@@ -61,6 +67,7 @@ public sealed partial class WispKernel : IDisposable
     private readonly KernelOptions _options;
     private readonly SyscallGate _gate;
     private readonly Scheduler _scheduler;
+    private readonly Concurrency _concurrency = new();
     private readonly Budget _budget = new("all of wisp");
     private readonly SortedDictionary<int, Process> _processes = [];
     private readonly Dictionary<int, ProcessExit> _exits = [];
@@ -122,6 +129,9 @@ public sealed partial class WispKernel : IDisposable
     /// <summary>Calls that drivers are at.</summary>
     internal int DriversAtWork => _processes.Values.Sum(
         p => p.Calls.Count(c => c.Cancel is not null) + (p.Asking is null ? 0 : 1));
+
+    /// <summary>Processes that may have a turn under way.</summary>
+    internal int Concurrency => _concurrency.Limit;
 
     internal bool HasInput => !_inbox.IsEmpty;
 
@@ -284,7 +294,7 @@ public sealed partial class WispKernel : IDisposable
             foreach (var call in process.Calls)
                 call.Cancel?.Cancel();
             process.Asking?.Cancel.Cancel();
-            process.Sequence?.Dispose();
+            FreeKeys(process);
             if (!process.IsOver)
                 _parts.Ended?.Invoke(process.Pid);
         }

@@ -30,6 +30,14 @@ public abstract class AddressSpace
     /// </summary>
     public virtual bool Fault(string text) => false;
 
+    /// <summary>
+    /// Whether what it is asked for again and again does not fit its window together: fewer processes should run.
+    /// </summary>
+    public virtual bool IsThrashing => false;
+
+    /// <summary>Says what tools there are, after the instructions.</summary>
+    public virtual void SetTools(string text, Label label) => Say(PromptRole.System, text, label);
+
     /// <summary>How much attention each block of 16 tokens of the last prompt was paid: the accessed bits.</summary>
     public virtual void Attended(ReadOnlySpan<float> mass)
     {

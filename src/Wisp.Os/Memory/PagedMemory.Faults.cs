@@ -11,8 +11,8 @@ public sealed partial class PagedMemory
 
     private readonly PageIndex _index = new();
 
-    /// <summary>Whether pages thrash and pinning them all would fill the window: fewer processes should run.</summary>
-    public bool IsThrashing { get; private set; }
+    /// <summary>Whether pages thrash that cannot all be pinned, because they would fill the window.</summary>
+    public override bool IsThrashing => _thrashesUntil >= _turn;
 
     /// <summary>Brings in the pages that a text names, as a model does by writing ⟦page:17.</summary>
     public override bool Fault(string text)
@@ -144,8 +144,9 @@ public sealed partial class PagedMemory
     {
         Counters = Counters with { Thrashed = Counters.Thrashed + 1 };
         var kept = _pages.Where(other => other.KeptUntil >= _turn && other != entry).Sum(other => other.Page.Tokens);
-        IsThrashing = kept + entry.Page.Tokens > Limits.Of(Limits.ThrashPins);
-        if (!IsThrashing)
+        if (kept + entry.Page.Tokens > Limits.Of(Limits.ThrashPins))
+            _thrashesUntil = _turn + Limits.ThrashTurns;
+        else
             entry.KeptUntil = _turn + Limits.ThrashTurns;
     }
 }

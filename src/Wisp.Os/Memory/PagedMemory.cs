@@ -24,6 +24,7 @@ public sealed partial class PagedMemory : AddressSpace
     private List<Slot> _last = []; // the prompt before, to see what changed
     private bool _hasChanged = true; // since the last prompt
     private int _turn;
+    private int _thrashesUntil = -1; // the turn
     private int _groups;
     private int _question = -1; // the group of the user's last message, which the model is answering
     private int _newest; // slots of the log from here on were said since the model last answered
@@ -46,6 +47,7 @@ public sealed partial class PagedMemory : AddressSpace
             _segments[i].AddRange(Copied(other._segments[i]));
         (_last, _turn, _groups) = (Copied(other._last), other._turn, other._groups);
         (_question, _newest, _hasChanged) = (other._question, other._newest, other._hasChanged);
+        _thrashesUntil = other._thrashesUntil;
         Counters = other.Counters;
 
         List<Slot> Copied(List<Slot> slots) => [.. slots.Select(slot => slot with { Entry = copies[slot.Entry] })];
@@ -98,7 +100,7 @@ public sealed partial class PagedMemory : AddressSpace
     }
 
     /// <summary>What tools there are, one line each; it takes the place of what was said of them before.</summary>
-    public void SetTools(string text, Label label) => Replace(Segment.Tools, PageKind.Tools, text, label);
+    public override void SetTools(string text, Label label) => Replace(Segment.Tools, PageKind.Tools, text, label);
 
     /// <summary>What is new in each prompt, at its end; an empty text takes it away.</summary>
     public void SetTail(string text, Label label) => Replace(Segment.Tail, PageKind.Tail, text, label);

@@ -90,18 +90,24 @@ public sealed class ToolMount : FileMount
     }
 
     /// <summary>
-    /// What instructions say of the tools: one line for each, and the whole description of those that are called most,
-    /// because a schema that is wanted in every turn is cheaper in the stable prefix than faulted each time.
+    /// What an agent is told of the tools: the whole description of those that were called most, because a schema that
+    /// is wanted in every turn is cheaper in the stable prefix than read each time, and a line for each of the others.
     /// </summary>
     /// <param name="whole">How many are described in whole.</param>
-    public string Index(int whole = 0)
+    /// <param name="may">Whether it may call the tool at a path.</param>
+    public (IReadOnlyList<string> Whole, IReadOnlyList<string> Lines) Index(int whole, Func<string, bool> may)
     {
-        HashSet<string> hot;
+        Dictionary<string, int> uses;
         lock (_uses)
-            hot = [.. _uses.OrderByDescending(use => use.Value).ThenBy(use => use.Key, StringComparer.Ordinal)
-                .Take(whole).Select(use => use.Key)];
-        return string.Join('\n', _tools.Values.OrderBy(tool => tool.Name, StringComparer.Ordinal).Select(tool =>
-            hot.Contains(tool.Name) ? tool.Description : $"{At}/{tool.Name}: {tool.Line}"));
+            uses = new Dictionary<string, int>(_uses);
+        List<MountedTool> tools = [.. _tools.Values.Where(tool => may($"{At}/{tool.Name}"))
+            .OrderByDescending(tool => uses.GetValueOrDefault(tool.Name))
+            .ThenBy(tool => tool.Name, StringComparer.Ordinal)];
+        // By name: agents with the same tools share their keys and values, whatever was called in between.
+        return ([.. tools.Take(whole).OrderBy(tool => tool.Name, StringComparer.Ordinal)
+                .Select(tool => tool.Description)],
+            [.. tools.Skip(whole).OrderBy(tool => tool.Name, StringComparer.Ordinal)
+                .Select(tool => $"{At}/{tool.Name}: {tool.Line}")]);
     }
 
     private MountedTool Find(TreePath path) =>

@@ -1,3 +1,4 @@
+using Wisp.Agents;
 using Wisp.Guard;
 using Wisp.Kernel;
 using Wisp.Tools;
@@ -10,11 +11,14 @@ namespace Wisp.Mounts;
 /// </summary>
 public sealed class UserTree : IDisposable
 {
+    private const int WholeTools = 8; // described in whole to every agent; some 100 tokens each
+
     private static readonly ReaderSet s_user = ReaderSet.Of("user");
 
     private readonly MountTable _table;
     private readonly MemoryMount _memory;
     private readonly DocumentMount _documents;
+    private readonly ToolMount _tools;
     private readonly Dictionary<FolderGrant, HostMount> _folders = [];
 
     private UserTree(string folder, TimeProvider clock)
@@ -24,9 +28,10 @@ public sealed class UserTree : IDisposable
         _memory = new MemoryMount(TreePath.Parse("/mem"), Path.Combine(folder, "memory.db"), clock, s_user);
         _documents = Documents(folder);
         var tools = TreePath.Parse("/tools");
+        _tools = new ToolMount(tools, [new MountedTool(Calculator.Description, new Calculator())]);
         Tree.Mount(_memory.At, _memory, "what is remembered");
         Tree.Mount(_documents.At, _documents, "documents by search");
-        Tree.Mount(tools, new ToolMount(tools, [new MountedTool(Calculator.Description, new Calculator())]), "tools");
+        Tree.Mount(tools, _tools, "tools");
         var processes = TreePath.Parse("/proc");
         Tree.Mount(processes, new ProcessMount(processes, () => Processes()), "processes");
         Tree.Mount(TreePath.Parse("/dev/mounts"), new Control(this), "this list");
@@ -55,6 +60,14 @@ public sealed class UserTree : IDisposable
     {
         Directory.CreateDirectory(folder);
         return new DocumentMount(TreePath.Parse("/rag"), Path.Combine(folder, "documents.db"), s_user);
+    }
+
+    /// <summary>What a process is told of the tools that it may call.</summary>
+    public string ToolsOf(SpawnRequest request)
+    {
+        var (whole, lines) = _tools.Index(WholeTools, path => request.Capabilities.Any(
+            capability => (capability.Rights & Right.Call) != 0 && capability.Covers(path)));
+        return ToolList.With("", whole, lines);
     }
 
     /// <summary>Mounts what the list has and the tree has not, and the other way round.</summary>

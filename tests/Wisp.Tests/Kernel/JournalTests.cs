@@ -42,6 +42,7 @@ public sealed class JournalTests : IDisposable
             }),
             new Forked(2, 1, "b", "m", "|*"), new Execed(1, "c", "i", "m"), new Said(1, "s", "0|-"),
             new Turned(1, [1, 2, 3], "abc", 4, 5, 6, true), new Faulted(1, [9], "x", 1, 2),
+            new SwappedOut(1, 48), new SwappedIn(1, true),
             new Intended(1, 1, "1.1", "fs.read", "/a", "b", Effect.Once),
             new Returned(1, 1, SysStatus.TimedOut, "t", "1|*", [new Extent("/a", 1, 2)]) { CpuMilliseconds = 3,
                 MicroMoney = 4 },

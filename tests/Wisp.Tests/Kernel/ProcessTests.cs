@@ -55,6 +55,10 @@ public sealed class ProcessTests
     [InlineData("""<tool_call>{"name": "fs.read", "arguments": {"path": "/docs/../etc/passwd"}}</tool_call>""",
         "has a part . or ..")]
     [InlineData("""<tool_call>{"name": "fs.read", "arguments": {"path": "docs"}}</tool_call>""", "no absolute path")]
+    [InlineData("""<tool_call>{"name": "fs.read", "arguments": {"path": "/a", "from": -1}}</tool_call>""",
+        "'from' must be a number of bytes")]
+    [InlineData("""<tool_call>{"name": "fs.read", "arguments": {"path": "/a", "from": 9, "to": 4}}</tool_call>""",
+        "'to' is 4, before 'from'")]
     [InlineData("""<tool_call>{"name": "../../bin/sh", "arguments": {}}</tool_call>""", "no name of a call or a tool")]
     [InlineData("""<tool_call>{"name": "proc.kill", "arguments": {"pid": "1"}}</tool_call>""", "number of a process")]
     [InlineData("""<tool_call>{"name": "proc.kill", "arguments": {"pid": 1, "signal": "HUP"}}</tool_call>""",
@@ -71,6 +75,20 @@ public sealed class ProcessTests
         world.Run();
         Assert.Contains(reason, world.Exit(pid).Answer);
         Assert.Empty(driver.Calls);
+    }
+
+    [Theory]
+    [InlineData("", ""), InlineData(", \"from\": 100", "100"), InlineData(", \"to\": 7", "0-7")]
+    [InlineData(", \"from\": 5000000000, \"to\": 5000000001", "5000000000-5000000001")]
+    [InlineData(", \"from\": null", "")]
+    public void A_file_can_be_read_in_part(string range, string body)
+    {
+        var driver = new TestDriver(call => call.Body);
+        using var world = new World((_, prompt) => prompt.Contains("[tool]") ? "done"
+            : World.Call("fs.read", $$"""{"path": "/a"{{range}}}"""), driver);
+        world.Spawn("go");
+        world.Run();
+        Assert.Equal(body, Assert.Single(driver.Calls).Body);
     }
 
     [Fact]

@@ -15,7 +15,8 @@ internal sealed class World : IDisposable
 
     public World(
         Func<Pid, string, string> script, Driver? driver = null, KernelOptions? options = null, Journal? journal = null,
-        IReadOnlyList<JournalEntry>? past = null, int blocks = 4096, int context = 1 << 16)
+        IReadOnlyList<JournalEntry>? past = null, int blocks = 4096, int context = 1 << 16,
+        Func<ScriptedCore, KvSwap>? swap = null, Func<SpawnRequest, string>? tools = null)
     {
         Past = past ?? [];
         Core = new ScriptedCore(script, blocks, context);
@@ -24,6 +25,7 @@ internal sealed class World : IDisposable
                 () => new Transcript(Core.Codec), journal)
             {
                 Past = Past, Ended = pid => Ended.Add(pid.Number), Watch = Events.Add,
+                Swap = swap?.Invoke(Core), Tools = tools,
             },
             options ?? new KernelOptions { InlineDrivers = true });
     }

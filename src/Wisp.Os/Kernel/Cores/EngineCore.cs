@@ -6,7 +6,7 @@ using Wisp.Run;
 namespace Wisp.Kernel.Cores;
 
 /// <summary>How much an <see cref="EngineCore"/> may take.</summary>
-/// <param name="Context">Tokens of one sequence.</param>
+/// <param name="Context">Tokens of one sequence, at most what the model was trained for.</param>
 /// <param name="CacheTokens">Tokens of all sequences whose keys and values are kept.</param>
 /// <param name="Rows">Rows of one step.</param>
 /// <param name="MeasuresAttention">Whether each block's share of attention is added up.</param>
@@ -15,30 +15,21 @@ public sealed record EngineCoreOptions(int Context, int CacheTokens, int Rows = 
     public KvType Kv { get; init; } = KvType.F16;
 }
 
-/// <summary>Our own engine as a core: a decoder over keys and values that fork by reference.</summary>
+/// <summary>Our own engine as a core: its steps, with a sampler and a tokenizer around them.</summary>
 public sealed class EngineCore : ITokenCore
 {
-    // Rows of logits in memory at once: the head's weights are read once for all of them.
-    private const int LogitRows = 32;
-
-    private readonly Decoder _decoder;
+    private readonly TokenCore _core;
     private readonly Tokenizer _tokenizer;
-    private readonly FloatBuffer _logits;
-    private readonly int _vocabulary;
     private readonly bool _measures;
     private readonly HashSet<int> _ends;
-    private readonly int[] _tokens;
-    private DecoderRun[] _runs = [];
+    private TokenJob[] _step = [];
 
     /// <param name="weights">Kept alive by the caller, like the pool.</param>
     public EngineCore(DecoderWeights weights, Tokenizer tokenizer, WorkerPool pool, EngineCoreOptions options)
     {
-        (_tokenizer, _vocabulary, _measures) = (tokenizer, weights.Config.Vocabulary, options.MeasuresAttention);
-        (Context, Rows) = (options.Context, options.Rows);
+        (_tokenizer, _measures) = (tokenizer, options.MeasuresAttention);
         Kv = new KvCache(weights.Config, KvCache.BlocksFor(options.CacheTokens), options.Kv);
-        _decoder = new Decoder(weights, pool, options.Rows, options.Context);
-        _logits = new FloatBuffer(checked(LogitRows * _vocabulary));
-        _tokens = new int[options.Rows];
+        _core = new TokenCore(weights, pool, Kv, options.Rows, options.Context);
         Codec = ChatCodec.Of(tokenizer);
         _ends = [.. ChatCodec.Ends(tokenizer)];
     }
@@ -47,9 +38,9 @@ public sealed class EngineCore : ITokenCore
 
     public PromptCodec Codec { get; }
 
-    public int Context { get; }
+    public int Context => _core.Context;
 
-    public int Rows { get; }
+    public int Rows => _core.Rows;
 
     public bool Ends(int token) => _ends.Contains(token);
 
@@ -58,70 +49,25 @@ public sealed class EngineCore : ITokenCore
 
     public void Step(IReadOnlyList<StepJob> jobs)
     {
-        if (_runs.Length < jobs.Count)
-            _runs = new DecoderRun[2 * jobs.Count];
-        var rows = 0;
+        if (_step.Length < jobs.Count)
+            _step = new TokenJob[2 * jobs.Count];
         for (var i = 0; i < jobs.Count; i++)
+            _step[i] = new TokenJob(jobs[i].Sequence, jobs[i].Feed, jobs[i].Picks ? 1 : 0, _measures);
+        _core.Step(_step.AsSpan(0, jobs.Count), (i, logits) =>
         {
             var job = jobs[i];
-            var past = job.Sequence.Length;
-            job.Sequence.Append(job.Feed.Span);
-            job.Feed.Span.CopyTo(_tokens.AsSpan(rows));
-            rows += job.Feed.Length;
-            _runs[i] = new DecoderRun(past, job.Feed.Length, job.Sequence.Blocks);
-        }
-
-        var mass = _measures ? new float[_runs.Take(jobs.Count).Sum(run => run.Blocks.Length)] : [];
-        _decoder.Forward(_tokens.AsSpan(0, rows), _runs.AsSpan(0, jobs.Count), Kv.Store, mass);
-        var block = 0;
-        for (var i = 0; i < jobs.Count; i++)
-        {
-            jobs[i].Sequence.Computed();
-            if (!_measures)
-                continue;
-            jobs[i].Sequence.Attended(mass.AsSpan(block, _runs[i].Blocks.Length));
-            block += _runs[i].Blocks.Length;
-        }
-
-        Pick(jobs);
+            if (job.State is not Sampler sampler)
+                job.State = sampler = new Sampler(job.Sampling, job.Seed, _core.Config.Vocabulary);
+            job.Picked = sampler.Pick(logits, LooksBack(job.Sampling) ? job.Sequence.CopyOfTokens() : []);
+        });
     }
 
     public void Dispose()
     {
-        _decoder.Dispose();
-        _logits.Dispose();
+        _core.Dispose();
         Kv.Dispose();
     }
 
     private static bool LooksBack(Sampling sampling) => sampling.DryMultiplier > 0 || sampling.RepeatPenalty != 1
         || sampling.FrequencyPenalty != 0 || sampling.PresencePenalty != 0;
-
-    private void Pick(IReadOnlyList<StepJob> jobs)
-    {
-        var (picking, rows, row) = (new List<StepJob>(), new List<int>(), -1);
-        foreach (var job in jobs)
-        {
-            row += job.Feed.Length;
-            if (!job.Picks)
-                continue;
-            picking.Add(job);
-            rows.Add(row); // the last of its tokens
-        }
-
-        for (var from = 0; from < rows.Count; from += LogitRows)
-        {
-            var count = Math.Min(LogitRows, rows.Count - from);
-            var logits = _logits.Slice(0, count * _vocabulary);
-            _decoder.Logits(logits, [.. rows.Skip(from).Take(count)]);
-            for (var i = 0; i < count; i++)
-            {
-                var job = picking[from + i];
-                if (job.State is not Sampler sampler)
-                    job.State = sampler = new Sampler(job.Sampling, job.Seed, _vocabulary);
-                job.Picked = sampler.Pick(
-                    logits.Slice(i * _vocabulary, _vocabulary),
-                    LooksBack(job.Sampling) ? job.Sequence.CopyOfTokens() : []);
-            }
-        }
-    }
 }

@@ -14,7 +14,7 @@ internal sealed class ReplayCore : ITokenCore
 {
     private const int End = -1, Filler = 0;
 
-    private readonly Dictionary<int, List<int[]>> _turns = [];
+    private readonly Dictionary<int, List<(int[] Tokens, float[]? Attention)>> _turns = [];
     private readonly Dictionary<string, string> _texts = [];
 
     /// <param name="entries">The whole journal.</param>
@@ -25,10 +25,10 @@ internal sealed class ReplayCore : ITokenCore
             switch (entry.Event)
             {
                 case Turned e:
-                    Add(e.Pid, e.Tokens, e.Text);
+                    Add(e.Pid, e.Tokens, e.Text, e.Attention);
                     break;
                 case Faulted e:
-                    Add(e.Pid, e.Tokens, e.Text);
+                    Add(e.Pid, e.Tokens, e.Text, e.Attention);
                     break;
             }
 
@@ -59,24 +59,30 @@ internal sealed class ReplayCore : ITokenCore
         {
             job.Sequence.Append(job.Feed.Span);
             job.Sequence.Computed();
-            if (!job.Picks)
-                continue;
             // A turn that the journal does not have was still under way at its end.
             var turns = Turns(job.Pid.Number);
-            job.Picked = job.Turn >= turns.Count ? Filler
-                : job.Written.Count < turns[job.Turn].Length ? turns[job.Turn][job.Written.Count] : End;
+            var (tokens, attention) = job.Turn < turns.Count ? turns[job.Turn] : (null, null);
+            if (attention is not null)
+            {
+                job.Sequence.TakeAttention(); // of the whole turn, at each of its steps: any may be the last
+                job.Sequence.Attended(attention.AsSpan(0, Math.Min(attention.Length, job.Sequence.Blocks.Length)));
+            }
+
+            if (job.Picks)
+                job.Picked = tokens is null ? Filler
+                    : job.Written.Count < tokens.Length ? tokens[job.Written.Count] : End;
         }
     }
 
     public void Dispose() => Kv.Dispose();
 
-    private void Add(int pid, int[] tokens, string text)
+    private void Add(int pid, int[] tokens, string text, float[]? attention)
     {
-        Turns(pid).Add(tokens);
+        Turns(pid).Add((tokens, attention));
         _texts[string.Join(' ', tokens)] = text;
     }
 
-    private List<int[]> Turns(int pid)
+    private List<(int[] Tokens, float[]? Attention)> Turns(int pid)
     {
         if (!_turns.TryGetValue(pid, out var turns))
             _turns[pid] = turns = [];

@@ -17,6 +17,8 @@ namespace Wisp.Kernel.Events;
 [JsonDerivedType(typeof(Said), "said")]
 [JsonDerivedType(typeof(Turned), "turned")]
 [JsonDerivedType(typeof(Faulted), "faulted")]
+[JsonDerivedType(typeof(SwappedOut), "swapped")]
+[JsonDerivedType(typeof(SwappedIn), "restored")]
 [JsonDerivedType(typeof(Intended), "intended")]
 [JsonDerivedType(typeof(Returned), "returned")]
 [JsonDerivedType(typeof(Probed), "probed")]
@@ -68,10 +70,27 @@ public sealed record Turned(int Pid, int[] Tokens, string Text, int Computed, in
     public WrittenCall[]? Calls { get; init; }
 
     public long MicroMoney { get; init; }
+
+    /// <summary>What each KV block was paid in the turn, where the model measures it.</summary>
+    public float[]? Attention { get; init; }
 }
 
 /// <summary>A turn that named what was not resident, and is void.</summary>
-public sealed record Faulted(int Pid, int[] Tokens, string Text, int Computed, int Reused) : KernelEvent(Pid);
+public sealed record Faulted(int Pid, int[] Tokens, string Text, int Computed, int Reused) : KernelEvent(Pid)
+{
+    /// <summary>As of a turn.</summary>
+    public float[]? Attention { get; init; }
+}
+
+/// <summary>
+/// Its keys and values went to a file, which was the cheaper way by what the disk and the model had done so far.
+/// </summary>
+public sealed record SwappedOut(int Pid, int Tokens) : KernelEvent(Pid);
+
+/// <summary>They came back.</summary>
+/// <param name="IsWhole">Whether the file was as it had been written; else what it held is read by the model again.
+/// </param>
+public sealed record SwappedIn(int Pid, bool IsWhole) : KernelEvent(Pid);
 
 /// <summary>A driver is about to be called.</summary>
 public sealed record Intended(int Pid, int Call, string Key, string Name, string Path, string Body, Effect Class)

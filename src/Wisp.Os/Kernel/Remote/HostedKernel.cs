@@ -20,6 +20,12 @@ public sealed record HostedKernelParts(ITokenCore Core, Driver Root, string Jour
 
     public KernelOptions Options { get; init; } = new();
 
+    /// <summary>What a process is told of the tools that it may call; null tells of none.</summary>
+    public Func<SpawnRequest, string>? Tools { get; init; }
+
+    /// <summary>Whether keys and values may go to files beside the journal when memory is short.</summary>
+    public bool Swaps { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Operating-system children of tools, ended with their processes.</summary>
@@ -42,9 +48,12 @@ public sealed class HostedKernel : IAsyncDisposable
         _journal = Journal.Open(parts.Journal, out var past);
         try
         {
+            var swap = parts.Swaps ? new KvSwap(parts.Core.Kv, $"{parts.Journal}.swap", parts.Time) : null;
+            swap?.Begin(); // the journal is ours, so what lies there is nobody's
             Kernel = new WispKernel(
                 new KernelParts(parts.Core, parts.Root, parts.Time, parts.NewSpace, _journal)
                 {
+                    Swap = swap, Tools = parts.Tools,
                     Past = past, Model = parts.Model, Ended = pid => parts.Children?.End(pid), Watch = Watch,
                     Default = parts.Default,
                 }, parts.Options);

@@ -57,7 +57,7 @@ internal static class KernelCommand
             if (tokens < context)
                 throw new UserException($"--cache is {tokens}; it must hold at least one context, {context} tokens.");
             using var core = new EngineCore(packed?.Weights ?? file.Weights, file.Tokenizer!, pool,
-                new EngineCoreOptions(context, tokens, Rows) { Kv = loading.Kv(parse) });
+                new EngineCoreOptions(context, tokens, Rows, MeasuresAttention: true) { Kv = loading.Kv(parse) });
             using var tree = OpenTree(parse.InvocationConfiguration.Error);
             await using var hosted = HostedKernel.Start(new HostedKernelParts(
                 core, tree.Tree, parse.GetValue(journal) ?? DefaultJournal(),
@@ -69,6 +69,7 @@ internal static class KernelCommand
                     Scheduling = SchedulingOptions.Default with { Policy = parse.GetRequiredValue(policy) },
                     Slots = parse.GetRequiredValue(slots),
                 },
+                Tools = tree.ToolsOf, Swaps = true,
             });
             tree.Processes = () => hosted.Kernel.EachAsync((report, space) =>
                 new ProcessSnapshot(report, (space as PagedMemory)?.Pages));

@@ -51,8 +51,10 @@ internal static class ProcessCommands
                 Spawn = new SpawnRequest
                 {
                     Name = parse.GetRequiredValue(name),
-                    Instructions = ToolList.With(parse.GetRequiredValue(instructions), parse.GetValue(noTools) ? []
-                        : parse.GetValue(files) ? [.. ToolList.Calculator, .. ToolList.Files] : ToolList.Calculator),
+                    Instructions = ToolList.With(
+                        parse.GetRequiredValue(instructions), parse.GetValue(files) && !parse.GetValue(noTools)
+                            ? ToolList.Files : []),
+                    ListsTools = !parse.GetValue(noTools),
                     Message = parse.GetRequiredValue(message), Seed = parse.GetValue(seed),
                     Temperature = parse.GetRequiredValue(temperature), TurnTokens = parse.GetRequiredValue(tokens),
                     Stays = parse.GetValue(stays), Detached = true, NewGroup = true,

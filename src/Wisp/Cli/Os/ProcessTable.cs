@@ -21,7 +21,7 @@ internal static class ProcessTable
         yield return new Paint().Add("PID".PadLeft(4), s_head).To(Parent).Add("PPID", s_head).To(Group)
             .Add("GROUP", s_head).To(Class).Add("CLASS", s_head).To(State).Add("STATE", s_head).To(Tokens)
             .Add("TOKENS", s_head).To(Budget).Add("BUDGET", s_head).To(Kv).Add("KV OWN+SHR", s_head).To(Reused)
-            .Add("REUSED", s_head).To(Calls).Add("CALLS", s_head).To(Name).Add("NAME", s_head).To(Last)
+            .Add("REUSED:NEW", s_head).To(Calls).Add("CALLS", s_head).To(Name).Add("NAME", s_head).To(Last)
             .Add("LAST CALL, WAITS FOR", s_head);
         foreach (var p in processes)
             yield return Line(p);
@@ -47,7 +47,8 @@ internal static class ProcessTable
         var processes = now.Processes ?? [];
         var lines = new List<Paint>
         {
-            new Paint().Add("wisp top", s_head).Add("  ").Add(Terminal.Clean(status.Model), s_dim).Add(
+            new Paint().Add("wisp top", s_head).Add("  ").Add(
+                Terminal.Clean(Path.GetFileName(status.Model)), s_dim).Add(
                 $"  up {Human.Time(TimeSpan.FromSeconds(status.Seconds))}, {processes.Count} processes: " +
                 string.Join(", ", processes.GroupBy(p => p.State).OrderBy(g => g.Key).Select(g => $"{g.Count()} " +
                     g.Key.ToString().ToLowerInvariant()))),
@@ -95,7 +96,8 @@ internal static class ProcessTable
             .Add(p.TokensMax is { } max ? $"{(double)u.DecodeTokens / Math.Max(1, max):P0}" : "-", s_dim).To(Kv)
             .Add($"{u.KvOwn}+{u.KvShared}").To(Reused).Add($"{u.ReusedTokens}:{u.PrefillTokens}").To(Calls)
             .Add($"{u.Calls}").To(Name).Add(Clip(p.Name, 12)).To(Last)
-            .Add(Clip(p.State == ProcessState.Blocked && p.Why.Length > 0 ? p.Why : p.LastCall, 40), s_dim);
+            .Add(Clip(p.State is ProcessState.Blocked or ProcessState.Swapped && p.Why.Length > 0 ? p.Why : p.LastCall,
+                40), s_dim);
     }
 
     private static IEnumerable<string> Limits(Capability handle)

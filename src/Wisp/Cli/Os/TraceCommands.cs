@@ -108,6 +108,9 @@ internal static class EventLine
         Turned t => $"turn: {t.Tokens.Length + t.Written} tokens after {t.Reused} kept and {t.Computed} read" +
             $"{(t.Cut ? ", cut" : "")}: {Clip(t.Text)}",
         Faulted f => $"fault: {Clip(f.Text)}",
+        SwappedOut s => $"swapped out: {s.Tokens} tokens",
+        SwappedIn { IsWhole: true } => "swapped in",
+        SwappedIn => "swapped in: the file was damaged, all of it is read again",
         Intended i => $"{i.Name}({i.Path}{(i.Body.Length > 0 ? $", {Clip(i.Body)}" : "")}) " +
             $"{i.Class.ToString().ToLowerInvariant()}, call {i.Call} ...",
         Returned r => $"  ... call {r.Call} = {r.Status.ToString().ToLowerInvariant()}: {Clip(r.Text)}",

@@ -65,6 +65,19 @@ public sealed class SwapTests : IDisposable
     }
 
     [Fact]
+    public void What_others_hold_too_stays_and_is_not_worth_a_file()
+    {
+        var swap = new KvSwap(_cache, _folder.Path, TimeProvider.System, tokensPerSecond: 0.01);
+        using var parent = Sequence(4);
+        var tokens = parent.CopyOfTokens();
+        var away = swap.Out(parent.Fork());
+        Assert.Null(away.File);
+        using var back = swap.In(away);
+        Assert.Equal(96, back.Length); // all whole blocks, found where they were
+        Assert.Equal(tokens, away.Tokens);
+    }
+
+    [Fact]
     public void An_image_that_is_damaged_or_gone_costs_time_and_nothing_else()
     {
         var swap = new KvSwap(_cache, _folder.Path, TimeProvider.System, tokensPerSecond: 0.01);

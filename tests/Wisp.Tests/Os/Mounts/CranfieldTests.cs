@@ -8,7 +8,9 @@ namespace Wisp.Tests.Os.Mounts;
 
 /// <summary>
 /// Retrieval without a model, on the Cranfield collection: 1,400 abstracts, 225 questions, judgments from 1, the best,
-/// to 4.
+/// to 4. The figure that is quoted for SQLite's FTS5 with Porter's stems, 0.3775, counts all that was judged relevant
+/// alike; there whole documents, title and text, and questions as they are come to 0.3772, and to 0.3611 with gains of
+/// 5 less the grade.
 /// </summary>
 [Trait("cost", "medium")]
 public sealed class CranfieldTests
@@ -21,9 +23,10 @@ public sealed class CranfieldTests
         var files = Files(GoldenFile.PathOrSkip("data/eval/cranfield.tar.zst"));
         using var mount = new DocumentMount(TreePath.Parse("/rag"), ":memory:", Asking.User);
         foreach (var (id, text) in Records(files["cran.all.1400"]))
-            mount.Put("cranfield", TreePath.Parse($"/{id}"), Encoding.UTF8.GetBytes(Body(text)));
+            mount.Put("cranfield", TreePath.Parse($"/{id}"),
+                Encoding.UTF8.GetBytes($"{Field(text, 'T')}\n\n{Field(text, 'W')}"));
         // Judgments number the questions from 1 on, in their order.
-        var questions = Records(files["cran.qry"]).Select(record => Body(record.Text)).ToList();
+        var questions = Records(files["cran.qry"]).Select(record => Field(record.Text, 'W')).ToList();
         var judged = new Dictionary<int, Dictionary<string, int>>();
         foreach (var line in files["cranqrel"].Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -35,12 +38,18 @@ public sealed class CranfieldTests
             of[fields[1]] = 5 - grade;
         }
 
-        var sum = 0.0;
+        var (alike, graded) = (0.0, 0.0);
         for (var q = 1; q <= questions.Count; q++)
-            sum += Ndcg(judged[q], Found(mount, questions[q - 1]));
-        var ndcg = sum / questions.Count;
-        TestContext.Current.SendDiagnosticMessage($"Cranfield nDCG@{Cutoff} = {ndcg:0.0000}");
-        Assert.InRange(ndcg, 0.35, 1); // 0.3568 on 2026-11-30, with gains of 5 less the grade
+        {
+            var found = Found(mount, questions[q - 1]);
+            alike += Ndcg(judged[q].ToDictionary(pair => pair.Key, _ => 1), found) / questions.Count;
+            graded += Ndcg(judged[q], found) / questions.Count;
+        }
+
+        TestContext.Current.SendDiagnosticMessage(
+            $"Cranfield nDCG@{Cutoff} = {alike:0.0000} with equal gains, {graded:0.0000} with 5 less the grade");
+        Assert.InRange(alike, 0.385, 1); // 0.3874 on 2026-11-30
+        Assert.InRange(graded, 0.37, 1); // 0.3711
         Assert.Equal((1400, 225), (mount.List(TreePath.Parse("/cranfield")).Count, questions.Count));
     }
 
@@ -60,8 +69,9 @@ public sealed class CranfieldTests
         Regex.Split(file, @"(?m)^\.I ").Skip(1).Select(record =>
             (record[..record.IndexOf('\n', StringComparison.Ordinal)].Trim(), record));
 
-    private static string Body(string record) =>
-        record[(record.IndexOf("\n.W", StringComparison.Ordinal) + 3)..].Trim();
+    // Up to the next line that begins with a point and a letter.
+    private static string Field(string record, char name) =>
+        Regex.Match(record, $@"(?ms)^\.{name}\s*$(.*?)(?=^\.[A-Z]\s*$|\z)").Groups[1].Value.Trim();
 
     private static Dictionary<string, string> Files(string path)
     {

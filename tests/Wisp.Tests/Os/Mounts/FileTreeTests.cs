@@ -61,9 +61,26 @@ public sealed class FileTreeTests : IDisposable
         Assert.Equal(Effect.Pure, _tree.ClassOf(Verb.Call, "/tools/calculator"));
         Assert.Equal(Effect.Idempotent, _tree.ClassOf(Verb.Write, "/mem/a"));
         var tools = (ToolMount)_tree.Unmount(TreePath.Parse("/tools"));
-        Assert.Equal("/tools/calculator: Works out an arithmetic expression.", tools.Index());
-        Assert.Equal(Calculator.Description, tools.Index(whole: 1)); // it was called, so it is worth its schema
+        var (whole, lines) = tools.Index(0, _ => true);
+        Assert.Empty(whole);
+        Assert.Equal(["/tools/calculator: Works out an arithmetic expression."], lines);
+        Assert.Empty(tools.Index(1, path => path != "/tools/calculator").Whole);
         Assert.Throws<ArgumentException>(() => new MountedTool("""{"name": "a/b"}""", new Calculator()));
+    }
+
+    [Fact]
+    public void The_tools_that_are_called_most_are_described_in_whole_and_the_others_in_a_line()
+    {
+        static string Named(string name) => Calculator.Description.Replace("\"calculator\"", $"\"{name}\"");
+        var at = TreePath.Parse("/tools");
+        var mount = new ToolMount(at,
+            [.. ((string[])["c", "a", "b"]).Select(name => new MountedTool(Named(name), new Calculator()))]);
+        for (var i = 0; i < 2; i++)
+            mount.Text(Verb.Call, "/c", """{"expression": "1 + 1"}""");
+        mount.Text(Verb.Call, "/b", """{"expression": "1 + 1"}""");
+        var (whole, lines) = mount.Index(2, _ => true);
+        Assert.Equal([Named("b"), Named("c")], whole);
+        Assert.Equal(["/tools/a: Works out an arithmetic expression."], lines);
     }
 
     [Fact]
