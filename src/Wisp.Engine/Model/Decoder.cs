@@ -299,8 +299,8 @@ public sealed class Decoder : IDisposable
                 row[c] += learned[c];
         }
 
-        // A row brings in the pages around it, and a prompt has rows everywhere: soon all of the file would be in memory
-        // again beside the copies of its matrices.
+        // A row brings in the pages around it, and a prompt has rows everywhere: soon all of the file would be in
+        // memory again beside the copies of its matrices.
         if (tokens.Length > KvStore.BlockTokens && _weights.Head.Packed is not null)
             _weights.Embedding.LetGo(_weights.Embedding.Rows);
         if (_config.Architecture.ScalesEmbedding)
