@@ -57,11 +57,12 @@ public sealed class TuningCommandTests : IDisposable
         .. (string[])(stage is "grpo" or "ppo" or "improve" ? ["--group", "2", "--max-tokens", "6"] : []),
     ];
 
+    // The slow ones are killed as stages of a recipe too, in every run of the tests.
     [Theory, Trait("cost", "medium")]
     [InlineData("sft", "talk.jsonl")]
-    [InlineData("reward", "pairs.jsonl")]
-    [InlineData("dpo", "pairs.jsonl")]
-    [InlineData("grpo", "talk.jsonl")]
+    [InlineData("reward", "pairs.jsonl", Traits = ["cost", "slow"])]
+    [InlineData("dpo", "pairs.jsonl", Traits = ["cost", "slow"])]
+    [InlineData("grpo", "talk.jsonl", Traits = ["cost", "slow"])]
     [InlineData("ppo", null)]
     [InlineData("improve", null)]
     public void A_killed_run_ends_with_the_bytes_of_one_that_was_not(string stage, string? data)
