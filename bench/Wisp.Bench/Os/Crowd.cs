@@ -108,7 +108,8 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
             reports.Result.Sum(r => r.Usage.PrefillTokens), reports.Result.Sum(r => r.Usage.ReusedTokens));
     }
 
-    // Tokens a second, and prompt tokens read, of the engine that has no kernel around it, on the same prompts with as many at once.
+    // Tokens a second, and prompt tokens read, of the engine that has no kernel around it, on the same prompts with as
+    // many at once.
     private (double Rate, long Computed) EngineAlone(ModelFile file, PackedWeights packed, WorkerPool pool)
     {
         var codec = ChatCodec.Of(file.Tokenizer!);
