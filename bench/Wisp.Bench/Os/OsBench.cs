@@ -67,8 +67,8 @@ internal static class OsBench
             : $"\nMissed: {string.Join("; ", losses.Select(figure => figure.What))}.\n");
         var tails = figures.FindAll(figure => !figure.TailHolds);
         if (tails.Count > 0)
-            text.Append(CultureInfo.InvariantCulture, $"\nThe losses: one in a hundred takes longer than wanted of {
-                string.Join("; ", tails.Select(figure => $"{figure.What} ({figure.P99})"))}.\n");
+            text.Append("\nThe losses: one in a hundred takes longer than wanted of ")
+                .AppendJoin("; ", tails.Select(figure => $"{figure.What} ({figure.P99})")).Append(".\n");
         return text.ToString();
     }
 }
@@ -87,7 +87,10 @@ internal sealed record Figure(string What, string Value, string P99 = "", string
         times.Sort();
         double median = times[times.Count / 2], p99 = times[times.Count * 99 / 100];
         return new Figure(what, $"{median:n1} µs", $"{p99:n1} µs",
-            double.IsFinite(most) ? $"below {most:n0} µs" : "", median < most) { TailHolds = p99 < most };
+            double.IsFinite(most) ? $"below {most:n0} µs" : "", median < most)
+        {
+            TailHolds = p99 < most,
+        };
     }
 
     public override string ToString() =>
