@@ -30,9 +30,10 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
             using var file = ModelFile.Open(stretched);
             using var pool = new WorkerPool(threads);
             using var packed = file.Pack(pool);
-            var engine = EngineAlone(file, packed, pool);
+            var (engine, read) = EngineAlone(file, packed, pool);
             var (together, alone) = (Run(file, packed, pool, sharing: true), Run(file, packed, pool, sharing: false));
-            engine = Math.Max(engine, EngineAlone(file, packed, pool)); // before and after: neighbours only ever slow
+            // Before and after: neighbours only ever slow.
+            engine = Math.Max(engine, EngineAlone(file, packed, pool).Rate);
             var rate = together.Written / together.Seconds;
             var bytes = KvCache.BytesPerBlock(file.Config, KvType.F16);
             var times = (double)alone.Peak / together.Peak;
@@ -47,6 +48,7 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
                 $"{engine:n0}; with the kernel {rate / engine:p0} of it");
             yield return new Figure("prompt tokens computed of those read, shared",
                 $"{together.Computed:n0} of {together.Computed + together.Found:n0}");
+            yield return new Figure("the same, the engine alone", $"{read:n0}");
             yield return new Figure($"the kernel's share of the time, {Slots} processes a step",
                 $"{1 - (together.InModel / together.Seconds):p1}");
         }
@@ -106,8 +108,9 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
             reports.Result.Sum(r => r.Usage.PrefillTokens), reports.Result.Sum(r => r.Usage.ReusedTokens));
     }
 
-    // Tokens a second of the engine that has no kernel around it, on the same prompts with as many at once.
-    private double EngineAlone(ModelFile file, PackedWeights packed, WorkerPool pool)
+    // Tokens a second, and prompt tokens read, of the engine that has no kernel around it, on the same prompts with as
+    // many at once.
+    private (double Rate, long Computed) EngineAlone(ModelFile file, PackedWeights packed, WorkerPool pool)
     {
         var codec = ChatCodec.Of(file.Tokenizer!);
         var instructions = codec.Part(PromptRole.System, Instructions(codec)).Tokens.ToArray();
@@ -116,20 +119,23 @@ internal sealed record Crowd(int Processes, int Shared, int Own)
             Context = Tokens, CacheTokens = (Processes + 1) * Tokens, MaxRequests = Slots, Rows = Rows,
         }, pool);
         var begin = Stopwatch.GetTimestamp();
-        Task.WhenAll(Enumerable.Range(0, Processes).Select(async i =>
+        var computed = Task.WhenAll(Enumerable.Range(0, Processes).Select(async i =>
         {
             var request = new EngineRequest
             {
                 Prompt = [.. instructions, .. codec.Encode(PromptRole.User, $"{i}"), .. codec.Opening],
                 MaxTokens = Own, Seed = (ulong)i, End = new HashSet<int>(),
             };
-            await foreach (var _ in engine.Start(request).ReadAllAsync().ConfigureAwait(false))
+            var stream = engine.Start(request);
+            await foreach (var _ in stream.ReadAllAsync().ConfigureAwait(false))
             {
             }
-        })).GetAwaiter().GetResult();
+
+            return (long)stream.Usage.PromptTokens - stream.Usage.CachedTokens;
+        })).GetAwaiter().GetResult().Sum();
         var seconds = Stopwatch.GetElapsedTime(begin).TotalSeconds;
         engine.DisposeAsync().AsTask().GetAwaiter().GetResult();
-        return (double)Processes * Own / seconds;
+        return (Processes * Own / seconds, computed);
     }
 
     // Words until there are as many tokens as asked for.
