@@ -20,6 +20,8 @@ public readonly record struct DecoderRun(
 /// </remarks>
 public sealed class Decoder : IDisposable
 {
+    private const int EmbeddedAtOnce = 64; // rows of the embedding, some 64 KB of the file each
+
     private readonly DecoderWeights _weights;
     private readonly ModelConfig _config;
     private readonly WorkerPool _pool;
@@ -31,7 +33,7 @@ public sealed class Decoder : IDisposable
     private AttentionRun[] _runs = [];
     private int[] _blocks = [];
     private AdaptedRows[] _adapted = [];
-    private int _rows, _runCount, _blockCount;
+    private int _rows, _runCount, _blockCount, _embedded;
 
     /// <param name="maxRows">The largest number of tokens in a pass.</param>
     /// <param name="context">The longest sequence: decides between short and long RoPE factors.</param>
@@ -299,10 +301,15 @@ public sealed class Decoder : IDisposable
                 row[c] += learned[c];
         }
 
-        // A row brings in the pages around it, and a prompt has rows everywhere: soon all of the file would be in
-        // memory again beside the copies of its matrices.
-        if (tokens.Length > KvStore.BlockTokens && _weights.Head.Packed is not null)
+        // A row brings in the pages around it, and rows are everywhere: soon all of the file would be in memory again
+        // beside the copies of its matrices.
+        _embedded += tokens.Length;
+        if (_embedded >= EmbeddedAtOnce && _weights.Head.Packed is not null)
+        {
             _weights.Embedding.LetGo(_weights.Embedding.Rows);
+            _embedded = 0;
+        }
+
         if (_config.Architecture.ScalesEmbedding)
             VectorOps.Scale(_pool, x, MathF.Sqrt(C));
     }
