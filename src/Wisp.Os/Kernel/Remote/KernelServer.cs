@@ -216,7 +216,7 @@ public sealed class KernelServer : IAsyncDisposable
                         new DriverCall("user", Pid.None, request.Verb, CallParser.Path(request.Path), request.Text,
                             Label.From(Source.User)), _stop.Token).ConfigureAwait(false);
                     return result.IsOk ? new KernelReply { Text = result.Text }
-                        : new KernelReply { Error = $"{request.Path}: {result.Text}" };
+                        : new KernelReply { Error = result.Text }; // mounts name the path themselves
                 default:
                     return new KernelReply { Error = $"{request.Op} lacks what it is about." };
             }

@@ -110,6 +110,7 @@ public sealed class MountedFolderTests : IAsyncDisposable
 
         Assert.Equal(0, Command("umount", "/notes").Code);
         Assert.DoesNotContain("/notes", _tree.Tree.Text(Verb.Read, "/dev/mounts"));
+        Assert.Equal((1, "wisp: /notes/a.txt: there is no such file or folder.\n"), Command("cat", "/notes/a.txt"));
         (code, text) = Command("umount", "/notes");
         Assert.Equal((1, true), (code, text.Contains("no folder is mounted there")));
     }
