@@ -57,12 +57,8 @@ public sealed class TuningCommandTests : IDisposable
         .. (string[])(stage is "grpo" or "ppo" or "improve" ? ["--group", "2", "--max-tokens", "6"] : []),
     ];
 
-    // The slow ones are killed as stages of a recipe too, in every run of the tests.
     [Theory, Trait("cost", "medium")]
     [InlineData("sft", "talk.jsonl")]
-    [InlineData("reward", "pairs.jsonl", Traits = ["cost", "slow"])]
-    [InlineData("dpo", "pairs.jsonl", Traits = ["cost", "slow"])]
-    [InlineData("grpo", "talk.jsonl", Traits = ["cost", "slow"])]
     [InlineData("ppo", null)]
     [InlineData("improve", null)]
     public void A_killed_run_ends_with_the_bytes_of_one_that_was_not(string stage, string? data)
@@ -91,6 +87,14 @@ public sealed class TuningCommandTests : IDisposable
         Assert.Equal(File.ReadAllBytes(_folder["whole/model.gguf"]), File.ReadAllBytes(_folder["killed/model.gguf"]));
         Assert.Equal(Enumerable.Range(1, Steps), RunLog.Read(_folder["killed"]).Steps.Select(step => step.Step));
     }
+
+    // In every run of the tests these are killed as stages of a recipe.
+    [Theory, Trait("cost", "slow")]
+    [InlineData("reward", "pairs.jsonl")]
+    [InlineData("dpo", "pairs.jsonl")]
+    [InlineData("grpo", "talk.jsonl")]
+    public void So_does_a_run_of_a_stage_that_recipes_have(string stage, string data) =>
+        A_killed_run_ends_with_the_bytes_of_one_that_was_not(stage, data);
 
     private static int Logged(string path)
     {
