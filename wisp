@@ -46,7 +46,7 @@ need_sdk() {
 build() {
     is_fresh && return # someone else built it while this one waited for the lock
     need_sdk
-    say 'building, once (about half a minute) ...'
+    say 'building, once (a minute or two) ...'
     trap 'rm -f "$stamp.$$" "$artifacts/wisp.log.$$"' EXIT
     trap 'exit 130' INT
     # The time before the build: a file edited while it runs is built next time.
