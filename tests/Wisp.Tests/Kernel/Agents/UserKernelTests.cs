@@ -28,14 +28,14 @@ public sealed class UserKernelTests : IDisposable
         Assert.IsType<LocalKernel>(await first.OpenAsync(ScriptedChat.Parts()));
         var kernel = await second.OpenAsync(ScriptedChat.Parts());
         Assert.IsType<FarKernel>(kernel);
-        Directory.CreateDirectory(_folder["work"]);
-        Toolbox.Table(_folder.Path).Add(new Wisp.Mounts.FolderGrant("/work", _folder["work"], CanWrite: true));
+        Directory.CreateDirectory(_folder["drafts"]);
+        Toolbox.Table(_folder.Path).Add(new Wisp.Mounts.FolderGrant("/drafts", _folder["drafts"], CanWrite: true));
         await kernel.ReloadAsync();
 
         using var client = new ScriptedChat((messages, _) => messages.Count switch
         {
             1 => [new TextContent("Well."), ScriptedChat.Call("calculator", ("expression", "6*7"))],
-            3 => [ScriptedChat.Call("fs.write", ("path", "/work/a"), ("text", "42"))],
+            3 => [ScriptedChat.Call("fs.write", ("path", "/drafts/a"), ("text", "42"))],
             _ => [new TextContent("It is 42.")],
         });
         var asked = 0;
@@ -52,9 +52,9 @@ public sealed class UserKernelTests : IDisposable
         });
         Assert.Equal(1, asked);
         Assert.Equal(MessageState.Whole, answer.State);
-        Assert.Equal(["Well.", "42", "2 bytes were written to /work/a.", "It is 42."],
+        Assert.Equal(["Well.", "42", "2 bytes were written to /drafts/a.", "It is 42."],
             answer.Parts.Select(part => part.Text));
-        Assert.Equal("42", File.ReadAllText(_folder["work/a"]));
+        Assert.Equal("42", File.ReadAllText(_folder["drafts/a"]));
         Assert.Empty(_told);
     }
 

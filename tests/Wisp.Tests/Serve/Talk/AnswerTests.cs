@@ -111,9 +111,9 @@ public sealed class AnswerTests : IAsyncDisposable
     [InlineData(false)]
     public async Task A_write_asks_first(bool yes)
     {
-        Give("work", canWrite: true);
+        Give("drafts", canWrite: true);
         using var client = new ScriptedChat((messages, _) => messages.Count == 1
-            ? [Call("fs.write", ("path", "/work/b.txt"), ("text", "The fox."))] : [new TextContent("Done.")]);
+            ? [Call("fs.write", ("path", "/drafts/b.txt"), ("text", "The fox."))] : [new TextContent("Done.")]);
         var kernel = Host();
         var asked = new List<string>();
         var (answer, _) = await Read(client, kernel, "Write it down.", async answer =>
@@ -121,17 +121,17 @@ public sealed class AnswerTests : IAsyncDisposable
             if (answer.Ask is not { } ask)
                 return;
             asked.Add(ask.Text);
-            Assert.False(File.Exists(_folder["work/b.txt"]));
+            Assert.False(File.Exists(_folder["drafts/b.txt"]));
             // Where an approval comes from makes no difference: here it is `wisp approve`.
             using var other = KernelClient.TryConnect(Socket)!;
             await other.SendAsync(new KernelRequest(KernelOp.Answer) { Ask = ask.Number, Yes = yes });
         });
-        Assert.Contains("fs.write /work/b.txt with The fox.", Assert.Single(asked));
+        Assert.Contains("fs.write /drafts/b.txt with The fox.", Assert.Single(asked));
         Assert.Null(answer.Ask);
         Assert.Equal(MessageState.Whole, answer.State);
-        Assert.Equal(yes ? "8 bytes were written to /work/b.txt." : "error: The user said no.", answer.Parts[0].Text);
+        Assert.Equal(yes ? "8 bytes were written to /drafts/b.txt." : "error: The user said no.", answer.Parts[0].Text);
         Assert.Equal(answer.Parts[0].Text, Results(client.Sent[1].Messages));
-        Assert.Equal(yes, File.Exists(_folder["work/b.txt"]));
+        Assert.Equal(yes, File.Exists(_folder["drafts/b.txt"]));
     }
 
     [Theory]
