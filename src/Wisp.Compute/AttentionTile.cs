@@ -4,6 +4,25 @@ using static Wisp.Compute.Simd;
 
 namespace Wisp.Compute;
 
+/// <summary>How 16 cached numbers are read, as a type that the JIT folds.</summary>
+internal unsafe interface ICached
+{
+    static abstract Vector512<float> Load(void* from, nint at);
+}
+
+internal readonly unsafe struct CachedFloats : ICached
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load(void* from, nint at) => Vector512.Load((float*)from + at);
+}
+
+internal readonly unsafe struct CachedHalves : ICached
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load(void* from, nint at) => Vector512.Create(
+        KvLayout.Finite8((short*)from + at), KvLayout.Finite8((short*)from + at + 8));
+}
+
 /// <summary>
 /// Up to four queries against 64 keys, in registers. Every score is one chain of sums over the dimensions and every
 /// element of the mix one chain over the keys, so a query has the same bits whatever stands beside it.
@@ -15,6 +34,12 @@ internal static unsafe class AttentionTile
 
     public const int Keys = Blocks * KvLayout.Tokens;
 
+    /// <summary>
+    /// Whether few queries are faster with halves as they are stored, because to write them decoded costs more than to
+    /// decode them.
+    /// </summary>
+    public static bool TakesHalves => !Wide;
+
     // Sixteen sums at once take 32 registers of 512 bits; with 16 of 256 bits four of them do, one block after another.
     private static bool Wide => Vector512.IsHardwareAccelerated;
 
@@ -25,7 +50,7 @@ internal static unsafe class AttentionTile
         if (!Wide)
         {
             for (var block = 0; block < Blocks; block++)
-                ScoreBlock(scores + (block * KvLayout.Tokens), q, keys[block], D);
+                ScoreBlock<CachedFloats>(scores + (block * KvLayout.Tokens), q, keys[block], D);
             return;
         }
 
@@ -54,14 +79,22 @@ internal static unsafe class AttentionTile
         Store(scores + (3 * Keys), s30, s31, s32, s33);
     }
 
+    /// <summary>The same with keys as they are stored.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoreBlock(float* scores, float** q, float* keys, int D)
+    public static void ScoreHalves(float* scores, float** q, byte** keys, int D)
+    {
+        for (var block = 0; block < Blocks; block++)
+            ScoreBlock<CachedHalves>(scores + (block * KvLayout.Tokens), q, keys[block], D);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoreBlock<TCached>(float* scores, float** q, void* keys, int D) where TCached : ICached
     {
         float* q0 = q[0], q1 = q[1], q2 = q[2], q3 = q[3];
         Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
         for (nint d = 0; d < D; d++)
         {
-            var k = Vector512.Load(keys + (d * W));
+            var k = TCached.Load(keys, d * W);
             s0 = Fma(k, Vector512.Create(q0[d]), s0);
             s1 = Fma(k, Vector512.Create(q1[d]), s1);
             s2 = Fma(k, Vector512.Create(q2[d]), s2);
@@ -124,17 +157,34 @@ internal static unsafe class AttentionTile
             Store(y3, s30, s31, s32, s33);
         }
 
+        MixColumns<CachedFloats>(acc, p, (void**)values, width, d, first, last);
+    }
+
+    /// <summary>The same with values as they are stored.</summary>
+    public static void MixHalves(float** acc, float* p, byte** values, int width, int first, int last) =>
+        MixColumns<CachedHalves>(acc, p, (void**)values, width, 0, first, last);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MixColumns<TCached>(
+        float** acc, float* p, void** values, int width, int d, int first, int last) where TCached : ICached
+    {
         for (; d < width; d += W)
         {
             Vector512<float> s0 = Vector512.Load(acc[0] + d), s1 = Vector512.Load(acc[1] + d),
                 s2 = Vector512.Load(acc[2] + d), s3 = Vector512.Load(acc[3] + d);
-            for (var j = first; j <= last; j++)
+            // Block by block, since to find a key's values by its number costs as much as to mix them.
+            for (var j = first; j <= last;)
             {
-                var v = Vector512.Load(values[j / KvLayout.Tokens] + ((nint)(j % KvLayout.Tokens) * width) + d);
-                s0 = Fma(v, Vector512.Create(p[j]), s0);
-                s1 = Fma(v, Vector512.Create(p[j + Keys]), s1);
-                s2 = Fma(v, Vector512.Create(p[j + (2 * Keys)]), s2);
-                s3 = Fma(v, Vector512.Create(p[j + (3 * Keys)]), s3);
+                var block = values[j / KvLayout.Tokens];
+                var at = ((nint)(j % KvLayout.Tokens) * width) + d;
+                for (var end = Math.Min(last, j | (KvLayout.Tokens - 1)); j <= end; j++, at += width)
+                {
+                    var v = TCached.Load(block, at);
+                    s0 = Fma(v, Vector512.Create(p[j]), s0);
+                    s1 = Fma(v, Vector512.Create(p[j + Keys]), s1);
+                    s2 = Fma(v, Vector512.Create(p[j + (2 * Keys)]), s2);
+                    s3 = Fma(v, Vector512.Create(p[j + (3 * Keys)]), s3);
+                }
             }
 
             s0.Store(acc[0] + d);

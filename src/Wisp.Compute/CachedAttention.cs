@@ -234,6 +234,8 @@ public static unsafe class CachedAttention
         var keys = stackalloc float*[AttentionTile.Blocks];
         var values = stackalloc float*[AttentionTile.Blocks];
         int first = Math.Max(0, run->Past + from - job.Window + 1), last = LastSeen(job, *run, end - 1);
+        var stored = queries > 1 && queries <= AttentionTile.Queries && layout.Type == KvType.F16 &&
+            AttentionTile.TakesHalves;
         for (var chunk = first / Keys; chunk <= last / Keys; chunk++)
         {
             for (var b = 0; b < AttentionTile.Blocks; b++)
@@ -241,12 +243,13 @@ public static unsafe class CachedAttention
                 // Blocks that are not there repeat the last one; their scores are masked.
                 var block = Math.Min((chunk * AttentionTile.Blocks) + b, last / BlockTokens);
                 var address = job.Addresses[run->FirstBlock + block] + ((nint)head * layout.Bytes);
-                keys[b] = layout.Keys(address, memory.Keys + (b * BlockTokens * layout.D));
-                values[b] = layout.ValuesOf(address, memory.Values + (b * BlockTokens * layout.Width));
+                keys[b] = stored ? (float*)address : layout.Keys(address, memory.Keys + (b * BlockTokens * layout.D));
+                values[b] = stored ? (float*)(address + layout.Values)
+                    : layout.ValuesOf(address, memory.Values + (b * BlockTokens * layout.Width));
             }
 
             for (var at = 0; at < queries; at += AttentionTile.Queries)
-                Tile(job, *run, memory, keys, values, head, from, at,
+                Tile(job, *run, memory, keys, values, stored, head, from, at,
                     Math.Min(AttentionTile.Queries, queries - at), chunk);
         }
 
@@ -259,10 +262,10 @@ public static unsafe class CachedAttention
     private static int LastSeen(in Job job, in AttentionRun run, int row) =>
         run.Past + (job.BothWays ? run.Rows - 1 : row);
 
-    // Query number i of a task is head i mod group of row i / group.
+    // Query number i of a task is head i mod group of row i / group. Keys and values are halves where they are as stored.
     private static void Tile(
-        in Job job, in AttentionRun run, in TaskMemory memory, float** keys, float** values, int head, int from,
-        int at, int count, int chunk)
+        in Job job, in AttentionRun run, in TaskMemory memory, float** keys, float** values, bool stored, int head,
+        int from, int at, int count, int chunk)
     {
         var group = job.H / job.K;
         var start = chunk * Keys;
@@ -282,6 +285,8 @@ public static unsafe class CachedAttention
             return;
         if (count == 1)
             AttentionTile.Score(memory.Scores, q[0], keys, job.Layout.D);
+        else if (stored)
+            AttentionTile.ScoreHalves(memory.Scores, q, (byte**)keys, job.Layout.D);
         else
             AttentionTile.Score(memory.Scores, q, keys, job.Layout.D);
         for (var i = 0; i < count; i++)
@@ -302,7 +307,10 @@ public static unsafe class CachedAttention
 
         if (count < AttentionTile.Queries)
             new Span<float>(memory.Scores + (count * Keys), (AttentionTile.Queries - count) * Keys).Clear();
-        AttentionTile.Mix(mixed, memory.Scores, values, job.Layout.Width, first, last);
+        if (stored)
+            AttentionTile.MixHalves(mixed, memory.Scores, (byte**)values, job.Layout.Width, first, last);
+        else
+            AttentionTile.Mix(mixed, memory.Scores, values, job.Layout.Width, first, last);
     }
 
     private static float* QueryAt(in Job job, float* of, in AttentionRun run, int head, int row, int inGroup) =>

@@ -25,7 +25,7 @@ public sealed unsafe partial class FloatBuffer : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
         var bytes = (nuint)length * sizeof(float);
-        if (OperatingSystem.IsLinux() && bytes >= 2 * HugePage)
+        if (OperatingSystem.IsLinux() && bytes >= HugePage)
             Map(bytes);
         if (_data == null)
         {
@@ -37,6 +37,13 @@ public sealed unsafe partial class FloatBuffer : IDisposable
     }
 
     ~FloatBuffer() => Free();
+
+    /// <summary>So many floats or more, that fill whole huge pages.</summary>
+    public static int WholeHugePages(int floats)
+    {
+        const int inPage = (int)HugePage / sizeof(float);
+        return checked((floats + inPage - 1) / inPage * inPage);
+    }
 
     /// <summary>Bytes that all living buffers of the process hold, for the memory account of a report.</summary>
     public static long LiveBytes => Interlocked.Read(ref s_liveBytes);

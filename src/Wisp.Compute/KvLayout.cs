@@ -102,13 +102,14 @@ internal readonly unsafe struct KvLayout
         halves.CopyTo(new Span<ushort>((ushort*)(head + Values) + (lane * Width), D));
     }
 
-    // Halves have no infinity here: a score against it would be NaN, and with it everything after.
+    // Halves are finite here: a score against infinity would be NaN, and with it everything after. A NaN becomes a number
+    // too; the row that it came from shows it.
     private void Encode(Span<ushort> halves, float* x)
     {
         const float largest = 65504;
         Span<float> finite = stackalloc float[D];
         for (var d = 0; d < D; d++)
-            finite[d] = Math.Clamp(x[d], -largest, largest);
+            finite[d] = float.IsNaN(x[d]) ? largest : Math.Clamp(x[d], -largest, largest);
         Float16.Encode(halves, finite);
     }
 
@@ -183,6 +184,7 @@ internal readonly unsafe struct KvLayout
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Widen(float* to, byte* halves, int vectors)
     {
         if (Vector512.IsHardwareAccelerated)
@@ -190,7 +192,18 @@ internal readonly unsafe struct KvLayout
                 PackedF16.Load(halves + (i * W * sizeof(ushort))).Store(to + (i * W));
         else
             for (var i = 0; i < vectors * W; i += 8)
-                RowScales.Load8(halves + (i * sizeof(ushort))).Store(to + i);
+                Finite8((short*)halves + i).Store(to + i);
+    }
+
+    /// <summary>Eight of the stored halves in float32, exactly, since all of them are finite.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Finite8(short* halves)
+    {
+        // With its sign copied upwards and shifted to the exponent's place, a half is a float whose exponent is 112 too
+        // small, with copies of the sign where the rest of the exponent goes.
+        var words = Vector256.WidenLower(Vector128.Load(halves).ToVector256Unsafe());
+        return (words << 13 & Vector256.Create(unchecked((int)0x8fff_ffff))).AsSingle()
+            * Vector256.Create(PackedF16.Scale);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

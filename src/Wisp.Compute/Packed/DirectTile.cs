@@ -36,26 +36,33 @@ internal static unsafe class DirectTile
         _ => Avx2.IsSupported,
     };
 
-    /// <param name="y">32 sums, which are added to.</param>
+    /// <summary>
+    /// Panels that are read at the same time. Two streams keep more of the memory busy than one where cores are modest
+    /// (LAB 2026-11-30); with AVX-512 one was measured to reach all of it.
+    /// </summary>
+    public static int Streams => Avx512BW.IsSupported ? 1 : 2;
+
+    /// <param name="y">32 sums for each stream, which are added to.</param>
+    /// <param name="apart">Bytes from the panel of one stream to that of the next.</param>
     /// <param name="scratch">Room for the scales and minima of a packed block.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TFormat>(float* y, InputBlock* a, byte* from, in Panel scratch, int columns)
+    public static void Multiply<TFormat>(
+        float* y, InputBlock* a, byte* from, nint apart, int streams, in Panel scratch, int columns)
         where TFormat : IPackedFormat
     {
-        if (TFormat.Direct == DirectCodes.Bytes)
-            if (AvxVnni.IsSupported)
+        if (TFormat.Direct == DirectCodes.Bytes ? !AvxVnni.IsSupported : !Avx512BW.IsSupported)
+        {
+            DirectAvx2.Multiply<TFormat>(y, a, from, apart, streams, scratch.Scales, columns);
+            return;
+        }
+
+        for (var stream = 0; stream < streams; stream++, y += Panel.Rows, from += apart)
+            if (TFormat.Direct == DirectCodes.Bytes)
                 Bytes<TFormat>(y, a, from, scratch, columns);
-            else
-                DirectAvx2.Bytes<TFormat>(y, a, from, scratch, columns);
-        else if (TFormat.Direct == DirectCodes.Nibbles)
-            if (Avx512BW.IsSupported)
+            else if (TFormat.Direct == DirectCodes.Nibbles)
                 Nibbles<TFormat>(y, a, from, scratch, columns);
             else
-                DirectAvx2.Nibbles<TFormat>(y, a, from, scratch, columns);
-        else if (Avx512BW.IsSupported)
-            Sixes<TFormat>(y, a, from, scratch, columns);
-        else
-            DirectAvx2.Sixes<TFormat>(y, a, from, scratch, columns);
+                Sixes<TFormat>(y, a, from, scratch, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -67,7 +74,7 @@ internal static unsafe class DirectTile
         var scales = scratch.Scales;
         for (; columns > 0; columns -= InputBlock.Length, from += TFormat.Bytes, a++)
         {
-            AheadOfScales<TFormat>(from, Panel.BlockBytes);
+            AheadOfScales<TFormat>(from);
             TFormat.UnpackScales(scratch, from);
             var codes = from + TFormat.CodesAt;
             var i0 = Vector256.Create(((int*)a)[InputBlock.SumAt]) << TFormat.ZeroShift;
@@ -103,7 +110,7 @@ internal static unsafe class DirectTile
         var mask = Vector512.Create((byte)15);
         for (; columns > 0; columns -= TFormat.Length, from += TFormat.Bytes)
         {
-            AheadOfScales<TFormat>(from, Planes.Nibbles);
+            AheadOfScales<TFormat>(from);
             TFormat.UnpackScales(scratch, from);
             float* scales = scratch.Scales, minima = scratch.Minima;
             var codes = from + TFormat.CodesAt;
@@ -149,7 +156,7 @@ internal static unsafe class DirectTile
         Vector512<byte> low = Vector512.Create((byte)15), top = Vector512.Create((byte)0x30);
         for (; columns > 0; columns -= TFormat.Length, from += TFormat.Bytes)
         {
-            AheadOfScales<TFormat>(from, Planes.Nibbles + Planes.Pairs);
+            AheadOfScales<TFormat>(from);
             TFormat.UnpackScales(scratch, from);
             var scales = scratch.Scales;
             var codes = from + TFormat.CodesAt;
@@ -199,22 +206,24 @@ internal static unsafe class DirectTile
         y1.Store(y + 16);
     }
 
+    /// <summary>Bytes of a packed block that are codes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int CodeBytes<TFormat>() where TFormat : IPackedFormat => TFormat.Length / InputBlock.Length *
+        (TFormat.Direct switch
+        {
+            DirectCodes.Bytes => Panel.BlockBytes,
+            DirectCodes.Nibbles => Planes.Nibbles,
+            _ => Planes.Nibbles + Planes.Pairs,
+        });
+
     // The codes ask for what lies as far ahead of them; this asks for the rest, so that no line is left out.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AheadOfScales<TFormat>(byte* from, int codes) where TFormat : IPackedFormat
+    private static void AheadOfScales<TFormat>(byte* from) where TFormat : IPackedFormat
     {
-        codes *= TFormat.Length / InputBlock.Length;
+        var codes = CodeBytes<TFormat>();
         from += TFormat.CodesAt > 0 ? 0 : codes;
         for (var i = 0; i < TFormat.Bytes - codes; i += 128)
             Ahead(from + i);
-    }
-
-    /// <summary>Asks for what lies as far ahead of so many bytes, an even number of cache lines.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Ahead(byte* p, int bytes)
-    {
-        for (var i = 0; i < bytes; i += 128)
-            Ahead(p + i);
     }
 
     // Asks for the two cache lines that come in some 200 ns; beyond the end of the matrix in vain.

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Wisp.Compute;
 
 /// <summary>
@@ -17,6 +19,12 @@ internal unsafe struct Panel
 
     public byte* Codes;
     public float* Scales, Minima;
+
+    /// <summary>
+    /// What is asked for, so many bytes more at every step, while the panel is multiplied: what will be unpacked next.
+    /// </summary>
+    public byte* Ahead;
+    public nint AheadBytes;
 }
 
 /// <summary>What the kernels must know of a format's codes: constants that the JIT folds.</summary>
@@ -64,4 +72,17 @@ internal unsafe interface IPackedFormat : IPanelKind
 
     /// <summary>Unpacks the scales and minima alone, where <see cref="Direct"/> says that the codes can stay.</summary>
     static virtual void UnpackScales(in Panel to, byte* from) => throw new NotSupportedException();
+
+    /// <summary>Before a packed block's scales are asked for by eights: what of them is worked out once.</summary>
+    static virtual void PrepareScales(float* scratch, byte* from)
+    {
+    }
+
+    /// <summary>The scales of 8 rows, of the part'th values that share one.</summary>
+    static virtual Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        throw new NotSupportedException();
+
+    /// <summary>The minima that go with them.</summary>
+    static virtual Vector256<float> Minima(float* scratch, byte* from, int part, int row) =>
+        throw new NotSupportedException();
 }

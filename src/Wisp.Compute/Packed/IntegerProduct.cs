@@ -88,31 +88,48 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     public static void Multiply(in PackedPart part, int task, float* scratch)
     {
         part.Begin(task, out var row, out var endRow, out var token, out var endToken);
-        var y = part.Y + row;
-        if (part.N == 1)
-            for (; row < endRow; row += Panel.Rows, y += Panel.Rows)
-                One(part, y, row, Math.Min(Panel.Rows, endRow - row), IntegerProduct.PanelAt(scratch));
+        if (part.N > 1)
+            Many(part, row, endRow, token, endToken, scratch);
+        else if (part.Tile == BestTile && DirectTile.Supports(TFormat.Direct))
+            OneDirect(part, row, endRow, IntegerProduct.PanelAt(scratch));
         else
-            for (var at = 0; at < part.Columns; at += IntegerProduct.Depth)
-                Many(part, row, endRow, token, endToken, at, scratch);
+            for (; row < endRow; row += Panel.Rows)
+                One(part, row, Math.Min(Panel.Rows, endRow - row), IntegerProduct.PanelAt(scratch));
     }
 
-    // One token: weights are used where they are, or unpacked and used a few blocks at a time, so that reading them
-    // never pauses for long.
+    // One token: weights are used where they are, in a stream or several that begin at equal distances.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void One(in PackedPart part, float* y, int row, int rows, Panel panel)
+    private static void OneDirect(in PackedPart part, int row, int endRow, in Panel scratch)
+    {
+        var sums = stackalloc float[DirectTile.Streams * Panel.Rows];
+        var each = Partition.Tasks(endRow - row, DirectTile.Streams * Panel.Rows) * Panel.Rows;
+        for (var end = Math.Min(row + each, endRow); row < end; row += Panel.Rows)
+        {
+            var streams = Partition.Tasks(endRow - row, each);
+            for (var i = 0; i < streams; i++)
+                Rows(part, row + i * each, endRow).CopyTo(new Span<float>(sums + i * Panel.Rows, Panel.Rows));
+            DirectTile.Multiply<TFormat>(sums, part.Blocks, Packed(part, row, 0),
+                (nint)(Packed(part, each, 0) - part.W), streams, scratch, part.Columns);
+            for (var i = 0; i < streams; i++)
+            {
+                var y = Rows(part, row + i * each, endRow);
+                new Span<float>(sums + i * Panel.Rows, y.Length).CopyTo(y);
+            }
+        }
+    }
+
+    private static Span<float> Rows(in PackedPart part, int row, int endRow) =>
+        new(part.Y + row, Math.Min(Panel.Rows, endRow - row));
+
+    // One token: weights are unpacked and used a few blocks at a time, so that reading them never pauses for long.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void One(in PackedPart part, int row, int rows, Panel panel)
     {
         const int depth = 256;
+        var y = new Span<float>(part.Y + row, rows);
         var from = Packed(part, row, 0);
         var sums = stackalloc float[Panel.Rows];
-        new Span<float>(y, rows).CopyTo(new Span<float>(sums, rows));
-        if (part.Tile == BestTile && DirectTile.Supports(TFormat.Direct))
-        {
-            DirectTile.Multiply<TFormat>(sums, part.Blocks, from, panel, part.Columns);
-            new Span<float>(sums, rows).CopyTo(new Span<float>(y, rows));
-            return;
-        }
-
+        y.CopyTo(new Span<float>(sums, rows));
         for (var at = 0; at < part.Columns; at += depth)
         {
             var columns = Math.Min(depth, part.Columns - at);
@@ -120,33 +137,59 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             Tile<OneToken>(part, sums, 0, part.Blocks + at / InputBlock.Length, panel, columns);
         }
 
-        new Span<float>(sums, rows).CopyTo(new Span<float>(y, rows));
+        new Span<float>(sums, rows).CopyTo(y);
     }
 
-    // Many tokens: a few panels of some columns, unpacked once for all of them.
+    // Many tokens: a few panels of some columns, unpacked once for all of them. The sums are kept side by side, because
+    // those of a token lie a whole row from the next one's in y: often in the same few sets of a cache.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Many(in PackedPart part, int row, int endRow, int token, int endToken, float* scratch)
+    {
+        int rows = endRow - row, tokens = endToken - token, panels = Partition.Tasks(rows, Panel.Rows),
+            stride = panels * Panel.Rows;
+        var y = part.Y + (nint)token * part.Stride + row;
+        var sums = scratch + panels * IntegerProduct.ScratchFloats;
+        if (rows < stride)
+            new Span<float>(sums, tokens * stride).Clear();
+        Copy(sums, stride, y, part.Stride, rows, tokens);
+        for (var at = 0; at < part.Columns; at += IntegerProduct.Depth)
+            Many(part, row, panels, token, tokens, at, Math.Min(IntegerProduct.Depth, part.Columns - at), scratch, sums);
+        Copy(y, part.Stride, sums, stride, rows, tokens);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Many(
-        in PackedPart part, int row, int endRow, int token, int endToken, int at, float* scratch)
+        in PackedPart part, int row, int panels, int token, int tokens, int at, int columns, float* scratch, float* sums)
     {
-        var columns = Math.Min(IntegerProduct.Depth, part.Columns - at);
-        var panels = (endRow - row + Panel.Rows - 1) / Panel.Rows;
+        byte* next = null;
         for (var i = 0; i < panels; i++)
-            Unpack(IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats),
+            next = Unpack(IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats),
                 Packed(part, row + i * Panel.Rows, at), columns);
 
         var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
-        // Sums of a scale in several parts take as many registers again.
-        var most = part.Tile != TileKind.Vnni && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
-        for (var n = token; n < endToken;)
+        // Codes of 8 bits need more registers for a product, and sums of a scale in several parts as many again.
+        var most = part.Tile == TileKind.Avx2 ? TFormat.NarrowSteps == TFormat.ScaleLength / 4 ? 6 : 4
+            : part.Tile != TileKind.Vnni && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
+        // Few tokens: memory would rest while they pass, if what is unpacked next were not asked for.
+        var ahead = part.IsFew ? 64 : 0;
+        for (int n = 0, atOnce; n < tokens; n += atOnce, a += atOnce * part.InputStride)
         {
-            var tokens = endToken - n >= most ? most : endToken - n >= 4 ? 4 : endToken - n >= 2 ? 2 : 1;
+            atOnce = tokens - n >= most ? most : tokens - n >= 4 ? 4 : tokens - n >= 2 ? 2 : 1;
             for (var i = 0; i < panels; i++)
-                Tile(part, part.Y + (nint)n * part.Stride + row + i * Panel.Rows,
-                    Math.Min(Panel.Rows, endRow - row - i * Panel.Rows), a,
-                    IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats), columns, tokens);
-            n += tokens;
-            a += tokens * part.InputStride;
+            {
+                var panel = IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats);
+                panel.Ahead = next;
+                panel.AheadBytes = ahead;
+                Tile(part, sums + (n * panels + i) * Panel.Rows, panels * Panel.Rows, a, panel, columns, atOnce);
+                next += ahead * (columns / 4) * 2;
+            }
         }
+    }
+
+    private static void Copy(float* to, nint toStride, float* from, nint fromStride, int rows, int tokens)
+    {
+        for (var n = 0; n < tokens; n++)
+            new Span<float>(from + n * fromStride, rows).CopyTo(new Span<float>(to + n * toStride, rows));
     }
 
     private static byte* Packed(in PackedPart part, int row, int column) => part.W +
@@ -166,32 +209,16 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         return from;
     }
 
-    // Rows that do not fill the panel go through a tile of their own, so that nothing beside them is touched.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile(
-        in PackedPart part, float* y, int rows, InputBlock* a, in Panel panel, int columns, int tokens)
+        in PackedPart part, float* y, nint stride, InputBlock* a, in Panel panel, int columns, int tokens)
     {
-        var edge = stackalloc float[6 * Panel.Rows];
-        var to = rows == Panel.Rows ? y : edge;
-        var stride = to == edge ? Panel.Rows : part.Stride;
-        if (to == edge)
-            Copy(edge, Panel.Rows, y, part.Stride, rows, tokens);
         switch (tokens)
         {
-            case 6: Tile<SixTokens>(part, to, stride, a, panel, columns); break;
-            case 4: Tile<FourTokens>(part, to, stride, a, panel, columns); break;
-            case 2: Tile<TwoTokens>(part, to, stride, a, panel, columns); break;
-            default: Tile<OneToken>(part, to, stride, a, panel, columns); break;
+            case 6: Tile<SixTokens>(part, y, stride, a, panel, columns); break;
+            case 4: Tile<FourTokens>(part, y, stride, a, panel, columns); break;
+            case 2: Tile<TwoTokens>(part, y, stride, a, panel, columns); break;
+            default: Tile<OneToken>(part, y, stride, a, panel, columns); break;
         }
-
-        if (to == edge)
-            Copy(y, part.Stride, edge, Panel.Rows, rows, tokens);
-    }
-
-    private static void Copy(float* to, nint toStride, float* from, nint fromStride, int rows, int tokens)
-    {
-        for (var n = 0; n < tokens; n++)
-            new Span<float>(from + n * fromStride, rows).CopyTo(new Span<float>(to + n * toStride, rows));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -220,18 +247,20 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     {
         IntegerTile.Multiply<TDot, TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
         IntegerTile.Multiply<TDot, TFormat, TTokens>(
-            y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel), blocks);
+            y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
     }
 
     private static void NarrowHalves<TTokens>(
         float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int blocks) where TTokens : ITokens
     {
         NarrowAvx2.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
-        NarrowAvx2.Multiply<TFormat, TTokens>(y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel), blocks);
+        NarrowAvx2.Multiply<TFormat, TTokens>(y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
     }
 
-    private static Panel SecondHalf(in Panel panel) => new()
+    // Both halves of the rows go through all steps.
+    private static Panel SecondHalf(in Panel panel, int blocks) => new()
     {
+        Ahead = panel.Ahead + panel.AheadBytes * blocks * InputBlock.Length / 4, AheadBytes = panel.AheadBytes,
         Codes = panel.Codes + Panel.StepBytes / 2, Scales = panel.Scales + Panel.Rows / 2,
         Minima = panel.Minima + Panel.Rows / 2,
     };

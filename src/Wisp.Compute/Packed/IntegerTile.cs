@@ -128,6 +128,9 @@ internal static unsafe class IntegerTile
                 var end = (part + 1) * TKind.ScaleLength / 4;
                 for (var step = part * TKind.ScaleLength / 4; step < end; step++, p.Codes += Panel.StepBytes)
                 {
+                    if (Sse.IsSupported)
+                        Sse.Prefetch1(p.Ahead);
+                    p.Ahead += p.AheadBytes;
                     Vector256<byte> w0 = Vector256.Load(p.Codes), w1 = Vector256.Load(p.Codes + 32);
                     var v = Vector256.Create(((int*)a0)[step]).AsSByte();
                     i00 = TDot.Add(i00, w0, v);

@@ -12,6 +12,10 @@ internal static unsafe class AffineScales
 {
     private const int LowAt = 2 * RowScales.Halves, HighAt = LowAt + 8 * Panel.Rows;
 
+    private const int MinimaAt = 8 * Panel.Rows;
+
+    private const int PreparedFloats = 2 * Panel.Rows + 16 * Panel.Rows / sizeof(float);
+
     public const int Bytes = HighAt + 4 * Panel.Rows;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -61,36 +65,55 @@ internal static unsafe class AffineScales
         }
     }
 
-    // The same in vectors of 256 bits: all 32 rows of a scale as bytes, then eight at a time.
+    // The same in vectors of 256 bits.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Unpack8(in Panel to, byte* from)
     {
-        Vector256<byte> nibble = Vector256.Create((byte)15), two = Vector256.Create((byte)0x30);
-        var codes = stackalloc byte[16 * Panel.Rows];
-        for (var j = 0; j < 4; j++)
-        {
-            Vector256<byte> a = Vector256.Load(from + LowAt + j * Panel.Rows),
-                b = Vector256.Load(from + LowAt + (j + 4) * Panel.Rows),
-                high = Vector256.Load(from + HighAt + j * Panel.Rows);
-            var scales = codes + j * Panel.Rows;
-            var minima = scales + 8 * Panel.Rows;
-            (a & nibble | high << 4 & two).Store(scales);
-            (a >> 4 & nibble | high << 2 & two).Store(minima);
-            (b & nibble | high & two).Store(scales + 4 * Panel.Rows);
-            (b >> 4 & nibble | high >> 2 & two).Store(minima + 4 * Panel.Rows);
-        }
+        var prepared = stackalloc float[PreparedFloats];
+        Prepare(prepared, from);
+        for (var j = 0; j < 8; j++)
+            for (var row = 0; row < Panel.Rows; row += 8)
+            {
+                Scales(prepared, j, row).Store(to.Scales + j * Panel.Rows + row);
+                Minima(prepared, j, row).Store(to.Minima + j * Panel.Rows + row);
+            }
+    }
 
+    /// <summary>
+    /// d and −dmin of the rows as float32, then eight scales and eight minima of all rows as bytes.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prepare(float* to, byte* from)
+    {
         for (var row = 0; row < Panel.Rows; row += 8)
         {
-            Vector256<float> d = RowScales.Load8(from + 2 * row),
-                dmin = -RowScales.Load8(from + RowScales.Halves + 2 * row);
-            for (var at = row; at < 8 * Panel.Rows; at += Panel.Rows)
-            {
-                (Lanes.Floats8(codes + at) * d).Store(to.Scales + at);
-                (Lanes.Floats8(codes + 8 * Panel.Rows + at) * dmin).Store(to.Minima + at);
-            }
+            RowScales.Load8(from + 2 * row).Store(to + row);
+            (-RowScales.Load8(from + RowScales.Halves + 2 * row)).Store(to + Panel.Rows + row);
+        }
+
+        Vector256<byte> nibble = Vector256.Create((byte)15), two = Vector256.Create((byte)0x30);
+        var scales = (byte*)(to + 2 * Panel.Rows);
+        for (var j = 0; j < 4 * Panel.Rows; j += Panel.Rows, scales += Panel.Rows)
+        {
+            Vector256<byte> a = Vector256.Load(from + LowAt + j),
+                b = Vector256.Load(from + LowAt + 4 * Panel.Rows + j), high = Vector256.Load(from + HighAt + j);
+            (a & nibble | DirectAvx2.Left(high, 4) & two).Store(scales);
+            (DirectAvx2.Right(a, 4) & nibble | DirectAvx2.Left(high, 2) & two).Store(scales + MinimaAt);
+            (b & nibble | high & two).Store(scales + 4 * Panel.Rows);
+            (DirectAvx2.Right(b, 4) & nibble | DirectAvx2.Right(high, 2) & two)
+                .Store(scales + MinimaAt + 4 * Panel.Rows);
         }
     }
+
+    /// <summary>Of eight rows, out of what was prepared.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* prepared, int j, int row) =>
+        Lanes.Floats8((byte*)(prepared + 2 * Panel.Rows) + j * Panel.Rows + row) * Vector256.Load(prepared + row);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(float* prepared, int j, int row) =>
+        Lanes.Floats8((byte*)(prepared + 2 * Panel.Rows) + MinimaAt + j * Panel.Rows + row)
+            * Vector256.Load(prepared + Panel.Rows + row);
 }
 
 /// <summary>Q4_K by 32 rows: the scales, then eight planes of nibbles. 4.5 bits a value.</summary>
@@ -140,6 +163,17 @@ internal readonly unsafe struct PackedQ4_K : IPackedFormat
     public static int CodesAt => AffineScales.Bytes;
 
     public static void UnpackScales(in Panel to, byte* from) => AffineScales.Unpack(to, from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareScales(float* scratch, byte* from) => AffineScales.Prepare(scratch, from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        AffineScales.Scales(scratch, part, row);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(float* scratch, byte* from, int part, int row) =>
+        AffineScales.Minima(scratch, part, row);
 }
 
 /// <summary>Q5_K by 32 rows: the scales, then eight planes of nibbles with one of fifth bits each. 5.5 bits.</summary>

@@ -56,7 +56,7 @@ public static unsafe class PackedLinear
                 scratch = Math.Max(scratch, parts[i].ScratchFloats);
             var tasks = parts[0].Tasks + parts[1].Tasks + parts[2].Tasks;
             var job = new Job { Parts = parts, Scratch = pool.WorkerScratch(scratch) };
-            if (rows.N > 1)
+            if (rows.N > PackedPart.FewTokens)
             {
                 pool.Run(&Task, &job, tasks);
             }
@@ -81,7 +81,7 @@ public static unsafe class PackedLinear
         public TaskShares Shares;
     }
 
-    // One token reads every weight once, and memory is fastest in one long stream a worker.
+    // Few tokens read every weight once, and memory is fastest in one long stream a worker.
     private static void ShareTask(void* argument, int task, int worker) =>
         Task(argument, ((Job*)argument)->Shares.Take(worker), worker);
 

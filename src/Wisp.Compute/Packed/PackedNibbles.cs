@@ -49,6 +49,10 @@ internal readonly unsafe struct PackedQ4_0 : IPackedFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void UnpackScales(in Panel to, byte* from) =>
         RowScales.Unpack(to.Scales, from + Planes.Nibbles);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + Planes.Nibbles + 2 * row);
 }
 
 /// <summary>Q4_1 by 32 rows: a plane of nibbles, the scales, the minima. 5 bits a value.</summary>
@@ -92,6 +96,14 @@ internal readonly unsafe struct PackedQ4_1 : IPackedFormat
         RowScales.Unpack(to.Scales, from + Planes.Nibbles);
         RowScales.Unpack(to.Minima, from + Planes.Nibbles + RowScales.Halves);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + Planes.Nibbles + 2 * row);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + Planes.Nibbles + RowScales.Halves + 2 * row);
 }
 
 /// <summary>IQ4_NL by 32 rows: as Q4_0, and the nibbles are looked up on their way out. 4.5 bits a value.</summary>

@@ -7,8 +7,12 @@ internal readonly unsafe struct PackedPart
     // every task. And tasks of a worker, at least: the last ones even out who has waited for memory.
     private const int BytesPerTask = 512 * 1024, TasksPerWorker = 8;
 
-    // Tokens a task has at least, so that unpacking the weights, done once a task, stays a few per cent.
-    private const int TokensPerTask = 96;
+    /// <summary>Up to so many tokens reading the weights takes longer than, or as long as, multiplying them.</summary>
+    public const int FewTokens = 16;
+
+    // Tokens a task has at least, so that unpacking the weights, done once a task, stays a few per cent; and at most, so
+    // that their sums stay in the L2 cache.
+    private const int TokensPerTask = 96, MostTokens = 528;
 
     public readonly float* Y, Bias;
     public readonly byte* W;
@@ -39,17 +43,21 @@ internal readonly unsafe struct PackedPart
         var bytesPerPanel = w.Bytes / panels;
         var perTask = N == 1
             ? (int)Math.Clamp(Math.Min(BytesPerTask / bytesPerPanel, panels / (TasksPerWorker * pool.Count)), 1, panels)
-            : Math.Min(w.IsFloat ? 4 : 2, panels);
+            : Math.Min(w.IsFloat ? 4 : N <= FewTokens ? 1 : 2, panels);
         RowsPerTask = perTask * w.Kernels.PanelRows;
         RowTasks = (panels + perTask - 1) / perTask;
 
         // Few rows and many tokens: the tokens are cut too.
         var wanted = Math.Clamp((4 * pool.Count + RowTasks - 1) / RowTasks, 1, Math.Max(1, N / TokensPerTask));
         var tokens = (N + wanted - 1) / wanted;
-        TokensPer = (tokens + 23) / 24 * 24; // whole tiles of tokens, of any kernel
+        TokensPer = Math.Min(MostTokens, (tokens + 23) / 24 * 24); // whole tiles of tokens, of any kernel
         Tasks = RowTasks * ((N + TokensPer - 1) / TokensPer);
         ScratchFloats = (N == 1 ? 1 : perTask) * w.Kernels.ScratchFloats;
+        if (!w.IsFloat)
+            ScratchFloats += RowsPerTask * Math.Min(N, TokensPer); // sums
     }
+
+    public bool IsFew => N <= FewTokens;
 
     /// <summary>The rows and tokens of a task; its results are set to what they start from.</summary>
     public void Begin(int task, out int row, out int endRow, out int token, out int endToken)

@@ -42,4 +42,8 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void UnpackScales(in Panel to, byte* from) =>
         RowScales.Unpack(to.Scales, from + Panel.BlockBytes);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + Panel.BlockBytes + 2 * row);
 }

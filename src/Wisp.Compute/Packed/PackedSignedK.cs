@@ -70,6 +70,13 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
 
     public static void UnpackScales(in Panel to, byte* from) =>
         SignedScales.Unpack(to.Scales, from, from + ScalesAt, 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareScales(float* scratch, byte* from) => RowScales.Unpack(scratch, from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        Lanes.Floats8((sbyte*)from + ScalesAt + part * RowScales.Bytes + row) * Vector256.Load(scratch + row);
 }
 
 /// <summary>

@@ -20,7 +20,7 @@ public readonly record struct DecoderRun(
 /// </remarks>
 public sealed class Decoder : IDisposable
 {
-    private const int EmbeddedAtOnce = 64; // rows of the embedding, some 64 KB of the file each
+    private const int EmbeddedAtOnce = 16; // rows of the embedding, which may bring 2 MB of the file into memory each
 
     private readonly DecoderWeights _weights;
     private readonly ModelConfig _config;
