@@ -262,7 +262,8 @@ public static unsafe class CachedAttention
     private static int LastSeen(in Job job, in AttentionRun run, int row) =>
         run.Past + (job.BothWays ? run.Rows - 1 : row);
 
-    // Query number i of a task is head i mod group of row i / group. Keys and values are halves where they are as stored.
+    // Query number i of a task is head i mod group of row i / group. Keys and values are halves where they are as
+    // stored.
     private static void Tile(
         in Job job, in AttentionRun run, in TaskMemory memory, float** keys, float** values, bool stored, int head,
         int from, int at, int count, int chunk)

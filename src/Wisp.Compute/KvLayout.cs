@@ -102,8 +102,8 @@ internal readonly unsafe struct KvLayout
         halves.CopyTo(new Span<ushort>((ushort*)(head + Values) + (lane * Width), D));
     }
 
-    // Halves are finite here: a score against infinity would be NaN, and with it everything after. A NaN becomes a number
-    // too; the row that it came from shows it.
+    // Halves are finite here: a score against infinity would be NaN, and with it everything after. A NaN becomes a
+    // number too; the row that it came from shows it.
     private void Encode(Span<ushort> halves, float* x)
     {
         const float largest = 65504;

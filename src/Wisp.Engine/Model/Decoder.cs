@@ -293,21 +293,20 @@ public sealed class Decoder : IDisposable
         {
             var row = x.Slice(n * C, C);
             _weights.Embedding.ReadRow(row, tokens[n]);
+            // A row brings in the pages around it, and rows are everywhere: soon all of the file would be in memory
+            // again beside the copies of its matrices.
+            if (++_embedded >= EmbeddedAtOnce && _weights.Head.Packed is not null)
+            {
+                _weights.Embedding.LetGo(_weights.Embedding.Rows);
+                _embedded = 0;
+            }
+
             if (_weights.Positions is null)
                 continue;
             var learned = _added.Slice(0, C);
             _weights.Positions.ReadRow(learned, _positions[n]);
             for (var c = 0; c < C; c++)
                 row[c] += learned[c];
-        }
-
-        // A row brings in the pages around it, and rows are everywhere: soon all of the file would be in memory again
-        // beside the copies of its matrices.
-        _embedded += tokens.Length;
-        if (_embedded >= EmbeddedAtOnce && _weights.Head.Packed is not null)
-        {
-            _weights.Embedding.LetGo(_weights.Embedding.Rows);
-            _embedded = 0;
         }
 
         if (_config.Architecture.ScalesEmbedding)

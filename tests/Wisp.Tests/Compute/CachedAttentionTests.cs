@@ -57,6 +57,26 @@ public sealed class CachedAttentionTests : IDisposable
         }
     }
 
+    // One query, which decodes first, and two that share keys, which may read them as they are stored.
+    [Theory, InlineData(1), InlineData(2)]
+    public void Halves_are_finite_whatever_was_to_be_stored(int H)
+    {
+        const int D = 16;
+        using var store = new KvStore(1, 1, 1, D, KvType.F16);
+        float[] k = new float[D], v = Sample.Normal(D, 1), y = new float[H * D], q = new float[H * D];
+        (v[0], v[1], v[2], v[3]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity, 6e-8f);
+        (k[0], k[1]) = (float.NaN, float.PositiveInfinity);
+        CachedAttention.Store(_pool, store, 0, k, v, [new AttentionRun(0, 1, 0, 0)], [0]);
+        CachedAttention.Forward(
+            _pool, y, q, store, 0, [new AttentionRun(0, 1, 0, 0)], [0], new AttentionRule(H, 0, 1, 0));
+        for (var h = 0; h < H; h++)
+        {
+            Assert.Equal([65504f, 65504f, -65504f, 5.9604645e-8f], y[(h * D)..((h * D) + 4)]);
+            for (var d = 4; d < D; d++)
+                Assert.Equal((float)(Half)v[d], y[(h * D) + d]);
+        }
+    }
+
     [Fact]
     public void The_mass_of_a_block_is_what_was_attended_to_in_it()
     {
