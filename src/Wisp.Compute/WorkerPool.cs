@@ -82,8 +82,8 @@ public sealed unsafe class WorkerPool : IDisposable
     /// Memory for every worker by itself: entry w of the table is worker w's. Kept like <see cref="Scratch"/>.
     /// </summary>
     /// <remarks>
-    /// All of it is one piece in huge pages: scattered over small ones, what a kernel keeps in the L2 cache would meet in
-    /// the same sets by chance, for as long as the process lives.
+    /// All of it is one piece in huge pages: scattered over small ones, what a kernel keeps in the L2 cache would meet
+    /// in the same sets by chance, for as long as the process lives.
     /// </remarks>
     internal float** WorkerScratch(int floats)
     {

@@ -8,18 +8,20 @@ namespace Wisp.Compute;
 /// <see cref="DirectTile"/> on a processor with AVX2 and nothing newer, block by block; the same bits.
 /// </summary>
 /// <remarks>
-/// Bytes are read in the order in which they lie, each vector 8 rows; the sums of all 32 rows are kept in memory between
-/// blocks, because 16 registers hold no more than those of one block and its operands.
+/// Bytes are read in the order in which they lie, each vector 8 rows; the sums of all 32 rows are kept in memory
+/// between blocks, because 16 registers hold no more than those of one block and its operands.
 /// </remarks>
 internal static unsafe class DirectAvx2
 {
     // How far ahead memory is asked for, into the L2 cache: what L1 waits for at once is too little (LAB 2026-11-30).
     private const int Distance = 8192;
 
+    // Room for what a format prepares of a block's scales.
+    private const int ScratchFloats = 256;
+
     /// <summary>Panels, each a stream of its own, that take turns by the block.</summary>
     /// <param name="y">32 sums for each, which are added to.</param>
     /// <param name="apart">Bytes from one panel to the next.</param>
-    /// <param name="scratch">Room for what the format prepares of a block's scales.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply<TFormat>(
         float* y, InputBlock* a, byte* from, nint apart, int streams, float* scratch, int columns)
@@ -45,6 +47,10 @@ internal static unsafe class DirectAvx2
                         Bytes<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
                     else if (TFormat.Direct == DirectCodes.Nibbles)
                         Nibbles<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
+                    else if (TFormat.Direct == DirectCodes.Places)
+                        Places<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
+                    else if (TFormat.Direct == DirectCodes.Fives)
+                        Fives<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
                     else
                         Sixes<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
                     if (TFormat.CodesAt == 0)
@@ -52,8 +58,6 @@ internal static unsafe class DirectAvx2
                 }
         }
     }
-
-    private const int ScratchFloats = 256;
 
     private readonly struct BlockScales(byte* from, float* prepared)
     {
@@ -76,8 +80,10 @@ internal static unsafe class DirectAvx2
             i3 = SignedDot.Add(i3, Vector256.Load(codes + 96), v);
         }
 
-        Scale<TFormat>(y, i0, i1, scales, j, 0, a);
-        Scale<TFormat>(y + 16, i2, i3, scales, j, 16, a);
+        Scale<TFormat>(y, i0, scales, j, 0, a);
+        Scale<TFormat>(y, i1, scales, j, 8, a);
+        Scale<TFormat>(y, i2, scales, j, 16, a);
+        Scale<TFormat>(y, i3, scales, j, 24, a);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -96,33 +102,92 @@ internal static unsafe class DirectAvx2
             i3 = AddNibbles(i3, Vector256.Load(codes + 96), low, high);
         }
 
-        Scale<TFormat>(y, NarrowAvx2.Widen(i0), NarrowAvx2.Widen(i1), scales, j, 0, a);
-        Scale<TFormat>(y + 16, NarrowAvx2.Widen(i2), NarrowAvx2.Widen(i3), scales, j, 16, a);
+        Scale<TFormat>(y, NarrowAvx2.Widen(i0), scales, j, 0, a);
+        Scale<TFormat>(y, NarrowAvx2.Widen(i1), scales, j, 8, a);
+        Scale<TFormat>(y, NarrowAvx2.Widen(i2), scales, j, 16, a);
+        Scale<TFormat>(y, NarrowAvx2.Widen(i3), scales, j, 24, a);
     }
 
-    // A scale has 16 values: steps 0 to 3 are its first part and 4 to 7 its second. The sums of both parts for all rows
-    // would be too many registers: 16 rows at a time.
+    // As nibbles, but what they stand for has eight bits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Places<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
+        where TFormat : IPackedFormat
+    {
+        var table = Vector256.Create(IQ4_NL.Codes);
+        Vector256<int> i0 = default, i1 = default, i2 = default, i3 = default;
+        for (var step = 0; step < InputBlock.Length / 8; step++, codes += Panel.StepBytes)
+        {
+            Ahead(codes);
+            Vector256<sbyte> low = Input(a, step), high = Input(a, step + InputBlock.Length / 8);
+            i0 = AddPlaces(i0, table, codes, low, high);
+            i1 = AddPlaces(i1, table, codes + 32, low, high);
+            i2 = AddPlaces(i2, table, codes + 64, low, high);
+            i3 = AddPlaces(i3, table, codes + 96, low, high);
+        }
+
+        Scale<TFormat>(y, i0, scales, j, 0, a);
+        Scale<TFormat>(y, i1, scales, j, 8, a);
+        Scale<TFormat>(y, i2, scales, j, 16, a);
+        Scale<TFormat>(y, i3, scales, j, 24, a);
+    }
+
+    // Two sums for each row, of steps 0 to 3 and of 4 to 7: more do not fit 16 bits. 16 rows at a time.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fives<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
+        where TFormat : IPackedFormat
+    {
+        for (var i = 0; i < Planes.Nibbles + Planes.Bits; i += Panel.StepBytes)
+            Ahead(codes + i);
+        Vector256<byte> mask = Vector256.Create((byte)15), fifth = Vector256.Create((byte)16);
+        for (var row = 0; row < Panel.Rows; row += 16, codes += 64)
+        {
+            var f0 = Vector256.Load(codes + Planes.Nibbles);
+            var f1 = Vector256.Load(codes + Planes.Nibbles + 32);
+            Vector256<short> low0 = default, low1 = default, high0 = default, high1 = default;
+            for (var step = 0; step < InputBlock.Length / 8; step++)
+            {
+                var at = codes + step * Panel.StepBytes;
+                Vector256<byte> x0 = Vector256.Load(at), x1 = Vector256.Load(at + 32);
+                Vector256<sbyte> low = Input(a, step), high = Input(a, step + InputBlock.Length / 8);
+                low0 += Avx2.MultiplyAddAdjacent(x0 & mask | Left(f0, 4) & fifth, low);
+                low1 += Avx2.MultiplyAddAdjacent(x1 & mask | Left(f1, 4) & fifth, low);
+                high0 += Avx2.MultiplyAddAdjacent(Right(x0, 4) & mask | f0 & fifth, high);
+                high1 += Avx2.MultiplyAddAdjacent(Right(x1, 4) & mask | f1 & fifth, high);
+                (f0, f1) = (Right(f0, 1), Right(f1, 1));
+            }
+
+            Scale<TFormat>(y, NarrowAvx2.Widen(low0) + NarrowAvx2.Widen(high0), scales, j, row, a);
+            Scale<TFormat>(y, NarrowAvx2.Widen(low1) + NarrowAvx2.Widen(high1), scales, j, row + 8, a);
+        }
+    }
+
+    // A scale has 16 values: steps 0 to 3 are its first part and 4 to 7 its second.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Sixes<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
         where TFormat : IPackedFormat
     {
         for (var i = 0; i < Planes.Nibbles + Planes.Pairs; i += Panel.StepBytes)
             Ahead(codes + i);
-        for (var row = 0; row < Panel.Rows; row += 16, codes += 64)
+        Vector256<byte> mask = Vector256.Create((byte)15), top = Vector256.Create((byte)0x30);
+        for (var row = 0; row < Panel.Rows; row += 8, codes += 32)
         {
-            Vector256<int> first0 = default, first1 = default, second0 = default, second1 = default;
+            Vector256<int> first = default, second = default;
             // Two steps whose pairs of bits share a vector with those two, four and six steps on.
             for (var half = 0; half < 2; half++)
             {
                 var at = codes + half * Panel.StepBytes;
-                Vector256<sbyte> v0 = Input(a, half), v2 = Input(a, half + 2), v4 = Input(a, half + 4),
-                    v6 = Input(a, half + 6);
-                AddSixes(ref first0, ref second0, at, v0, v2, v4, v6);
-                AddSixes(ref first1, ref second1, at + 32, v0, v2, v4, v6);
+                Vector256<byte> x = Vector256.Load(at), z = Vector256.Load(at + Planes.Pairs),
+                    b = Vector256.Load(at + Planes.Nibbles);
+                first += NarrowAvx2.Widen(
+                    Avx2.MultiplyAddAdjacent(x & mask | Left(b, 4) & top, Input(a, half)) +
+                    Avx2.MultiplyAddAdjacent(z & mask | Left(b, 2) & top, Input(a, half + 2)));
+                second += NarrowAvx2.Widen(
+                    Avx2.MultiplyAddAdjacent(Right(x, 4) & mask | b & top, Input(a, half + 4)) +
+                    Avx2.MultiplyAddAdjacent(Right(z, 4) & mask | Right(b, 2) & top, Input(a, half + 6)));
             }
 
-            Scale<TFormat>(y + row, first0, first1, scales, 2 * j, row, a);
-            Scale<TFormat>(y + row, second0, second1, scales, 2 * j + 1, row, a);
+            Scale<TFormat>(y, first, scales, 2 * j, row, a);
+            Scale<TFormat>(y, second, scales, 2 * j + 1, row, a);
         }
     }
 
@@ -135,19 +200,13 @@ internal static unsafe class DirectAvx2
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddSixes(
-        ref Vector256<int> first, ref Vector256<int> second, byte* at, Vector256<sbyte> v0, Vector256<sbyte> v2,
-        Vector256<sbyte> v4, Vector256<sbyte> v6)
+    private static Vector256<int> AddPlaces(
+        Vector256<int> sum, Vector256<sbyte> table, byte* places, Vector256<sbyte> low, Vector256<sbyte> high)
     {
-        Vector256<byte> mask = Vector256.Create((byte)15), top = Vector256.Create((byte)0x30);
-        Vector256<byte> x = Vector256.Load(at), z = Vector256.Load(at + Planes.Pairs),
-            b = Vector256.Load(at + Planes.Nibbles);
-        first += NarrowAvx2.Widen(
-            Avx2.MultiplyAddAdjacent(x & mask | Left(b, 4) & top, v0) +
-            Avx2.MultiplyAddAdjacent(z & mask | Left(b, 2) & top, v2));
-        second += NarrowAvx2.Widen(
-            Avx2.MultiplyAddAdjacent(Right(x, 4) & mask | b & top, v4) +
-            Avx2.MultiplyAddAdjacent(Right(z, 4) & mask | Right(b, 2) & top, v6));
+        var mask = Vector256.Create((byte)15);
+        var w = Vector256.Load(places);
+        sum = SignedDot.Add(sum, Avx2.Shuffle(table, (w & mask).AsSByte()), low);
+        return SignedDot.Add(sum, Avx2.Shuffle(table, (Right(w, 4) & mask).AsSByte()), high);
     }
 
     // The codes ask for what lies as far ahead of them; this asks for the scales before or behind them. All in the
@@ -172,26 +231,17 @@ internal static unsafe class DirectAvx2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<sbyte> Input(InputBlock* a, int step) => Vector256.Create(((int*)a)[step]).AsSByte();
 
-    // 16 rows from one on; a part is what shares a scale.
+    // Eight rows from one on; a part is what shares a scale.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Scale<TFormat>(
-        float* y, Vector256<int> low, Vector256<int> high, BlockScales scales, int part, int row, InputBlock* a)
+        float* y, Vector256<int> sum, BlockScales scales, int part, int row, InputBlock* a)
         where TFormat : IPackedFormat
     {
-        var inInput = TFormat.ScaleLength == InputBlock.Length ? 0 : part % 2;
-        Vector256<float> m0 = default, m1 = default;
-        if (TFormat.HasMinima)
-        {
-            m0 = TFormat.Minima(scales.Prepared, scales.From, part, row);
-            m1 = TFormat.Minima(scales.Prepared, scales.From, part, row + 8);
-        }
-
-        var y0 = NarrowAvx2.Scaled<TFormat>(Vector256.Load(y), low,
-            TFormat.Scales(scales.Prepared, scales.From, part, row), m0, a, inInput);
-        var y1 = NarrowAvx2.Scaled<TFormat>(Vector256.Load(y + 8), high,
-            TFormat.Scales(scales.Prepared, scales.From, part, row + 8), m1, a, inInput);
-        y0.Store(y);
-        y1.Store(y + 8);
+        y += row;
+        NarrowAvx2.Scaled<TFormat>(Vector256.Load(y), sum,
+            TFormat.Scales(scales.Prepared, scales.From, part, row),
+            TFormat.HasMinima ? TFormat.Minima(scales.Prepared, scales.From, part, row) : default,
+            a, TFormat.ScaleLength == InputBlock.Length ? 0 : part & 1).Store(y);
     }
 
     // By 16-bit lanes, because there is no shift of bytes; a mask takes away what came from the neighbour.

@@ -17,7 +17,13 @@ internal enum DirectCodes
     /// <summary>A plane of <see cref="Planes.PackNibbles"/> for every 32 values.</summary>
     Nibbles,
 
-    /// <summary>The same and then a plane of <see cref="Planes.PackPairs"/>.</summary>
+    /// <summary>The same, as places in the table of <see cref="PackedIQ4_NL"/>.</summary>
+    Places,
+
+    /// <summary>A plane of nibbles and then one of <see cref="Planes.PackBits"/>.</summary>
+    Fives,
+
+    /// <summary>Nibbles and then a plane of <see cref="Planes.PackPairs"/>.</summary>
     Sixes,
 }
 
@@ -38,31 +44,34 @@ internal static unsafe class DirectTile
 
     /// <summary>
     /// Panels that are read at the same time. Two streams keep more of the memory busy than one where cores are modest
-    /// (LAB 2026-11-30); with AVX-512 one was measured to reach all of it.
+    /// and the codes take little arithmetic (LAB 2026-11-30).
     /// </summary>
-    public static int Streams => Avx512BW.IsSupported ? 1 : 2;
+    public static int Streams<TFormat>() where TFormat : IPackedFormat =>
+        TakesAvx2<TFormat>() && TFormat.Direct != DirectCodes.Sixes ? 2 : 1;
+
+    private static bool TakesAvx2<TFormat>() where TFormat : IPackedFormat => TFormat.Direct switch
+    {
+        DirectCodes.Bytes => !AvxVnni.IsSupported,
+        DirectCodes.Places or DirectCodes.Fives => true,
+        _ => !Avx512BW.IsSupported,
+    };
 
     /// <param name="y">32 sums for each stream, which are added to.</param>
     /// <param name="apart">Bytes from the panel of one stream to that of the next.</param>
-    /// <param name="scratch">Room for the scales and minima of a packed block.</param>
+    /// <param name="scratch">Room for the scales and minima of packed blocks.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply<TFormat>(
         float* y, InputBlock* a, byte* from, nint apart, int streams, in Panel scratch, int columns)
         where TFormat : IPackedFormat
     {
-        if (TFormat.Direct == DirectCodes.Bytes ? !AvxVnni.IsSupported : !Avx512BW.IsSupported)
-        {
+        if (TakesAvx2<TFormat>())
             DirectAvx2.Multiply<TFormat>(y, a, from, apart, streams, scratch.Scales, columns);
-            return;
-        }
-
-        for (var stream = 0; stream < streams; stream++, y += Panel.Rows, from += apart)
-            if (TFormat.Direct == DirectCodes.Bytes)
-                Bytes<TFormat>(y, a, from, scratch, columns);
-            else if (TFormat.Direct == DirectCodes.Nibbles)
-                Nibbles<TFormat>(y, a, from, scratch, columns);
-            else
-                Sixes<TFormat>(y, a, from, scratch, columns);
+        else if (TFormat.Direct == DirectCodes.Bytes)
+            Bytes<TFormat>(y, a, from, scratch, columns);
+        else if (TFormat.Direct == DirectCodes.Nibbles)
+            Nibbles<TFormat>(y, a, from, scratch, columns);
+        else
+            Sixes<TFormat>(y, a, from, scratch, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -212,7 +221,8 @@ internal static unsafe class DirectTile
         (TFormat.Direct switch
         {
             DirectCodes.Bytes => Panel.BlockBytes,
-            DirectCodes.Nibbles => Planes.Nibbles,
+            DirectCodes.Nibbles or DirectCodes.Places => Planes.Nibbles,
+            DirectCodes.Fives => Planes.Nibbles + Planes.Bits,
             _ => Planes.Nibbles + Planes.Pairs,
         });
 

@@ -28,6 +28,7 @@ internal static class IntegerProduct
     public static unsafe Panel PanelAt(float* scratch) => new()
     {
         Codes = (byte*)scratch, Scales = scratch + CodeFloats, Minima = scratch + CodeFloats + ScaleFloats,
+        Ahead = (byte*)scratch, // memory that is there: asking for what is not walks the page tables each time
     };
 }
 
@@ -101,8 +102,9 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void OneDirect(in PackedPart part, int row, int endRow, in Panel scratch)
     {
-        var sums = stackalloc float[DirectTile.Streams * Panel.Rows];
-        var each = Partition.Tasks(endRow - row, DirectTile.Streams * Panel.Rows) * Panel.Rows;
+        var most = DirectTile.Streams<TFormat>();
+        var sums = stackalloc float[most * Panel.Rows];
+        var each = Partition.Tasks(endRow - row, most * Panel.Rows) * Panel.Rows;
         for (var end = Math.Min(row + each, endRow); row < end; row += Panel.Rows)
         {
             var streams = Partition.Tasks(endRow - row, each);
@@ -153,14 +155,15 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             new Span<float>(sums, tokens * stride).Clear();
         Copy(sums, stride, y, part.Stride, rows, tokens);
         for (var at = 0; at < part.Columns; at += IntegerProduct.Depth)
-            Many(part, row, panels, token, tokens, at, Math.Min(IntegerProduct.Depth, part.Columns - at), scratch, sums);
+            Many(part, row, panels, token, tokens, at, scratch, sums);
         Copy(y, part.Stride, sums, stride, rows, tokens);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Many(
-        in PackedPart part, int row, int panels, int token, int tokens, int at, int columns, float* scratch, float* sums)
+        in PackedPart part, int row, int panels, int token, int tokens, int at, float* scratch, float* sums)
     {
+        var columns = Math.Min(IntegerProduct.Depth, part.Columns - at);
         byte* next = null;
         for (var i = 0; i < panels; i++)
             next = Unpack(IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats),
@@ -254,7 +257,8 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int blocks) where TTokens : ITokens
     {
         NarrowAvx2.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
-        NarrowAvx2.Multiply<TFormat, TTokens>(y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
+        NarrowAvx2.Multiply<TFormat, TTokens>(
+            y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
     }
 
     // Both halves of the rows go through all steps.

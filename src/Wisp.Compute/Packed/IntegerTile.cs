@@ -59,10 +59,14 @@ internal readonly struct SignedDot : IDot
     public static bool TakesZero => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Add(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> a)
+    public static Vector256<int> Add(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> a) =>
+        Add(sum, (w ^ Vector256.Create((byte)(1 << ZeroShift))).AsSByte(), a);
+
+    /// <summary>The same of codes less their zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Add(Vector256<int> sum, Vector256<sbyte> w, Vector256<sbyte> a)
     {
-        var signed = (w ^ Vector256.Create((byte)(1 << ZeroShift))).AsSByte();
-        var pairs = Avx2.MultiplyAddAdjacent(Avx2.Abs(signed), Avx2.Sign(a, signed));
+        var pairs = Avx2.MultiplyAddAdjacent(Avx2.Abs(w), Avx2.Sign(a, w));
         return sum + Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One);
     }
 }

@@ -222,4 +222,19 @@ internal readonly unsafe struct PackedQ5_K : IPackedFormat
             Planes.Unpack5(to.Codes + j * Panel.BlockBytes, planes, planes + Planes.Nibbles);
         }
     }
+
+    public static DirectCodes Direct => DirectCodes.Fives;
+
+    public static int CodesAt => AffineScales.Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareScales(float* scratch, byte* from) => AffineScales.Prepare(scratch, from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        AffineScales.Scales(scratch, part, row);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(float* scratch, byte* from, int part, int row) =>
+        AffineScales.Minima(scratch, part, row);
 }

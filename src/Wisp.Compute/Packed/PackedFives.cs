@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Wisp.Compute;
 
@@ -50,6 +51,12 @@ internal readonly unsafe struct PackedQ5_0 : IPackedFormat
         Planes.Unpack5(to.Codes, from, from + Planes.Nibbles);
         RowScales.Unpack(to.Scales, from + Planes5);
     }
+
+    public static DirectCodes Direct => DirectCodes.Fives;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + Planes5 + 2 * row);
 }
 
 /// <summary>Q5_1 by 32 rows: the planes of Q5_0, the scales, the minima. 6 bits a value.</summary>
@@ -85,4 +92,14 @@ internal readonly unsafe struct PackedQ5_1 : IPackedFormat
         RowScales.Unpack(to.Scales, from + PackedQ5_0.Planes5);
         RowScales.Unpack(to.Minima, from + PackedQ5_0.Planes5 + RowScales.Halves);
     }
+
+    public static DirectCodes Direct => DirectCodes.Fives;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + PackedQ5_0.Planes5 + 2 * row);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + PackedQ5_0.Planes5 + RowScales.Halves + 2 * row);
 }

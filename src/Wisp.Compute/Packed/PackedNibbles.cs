@@ -136,4 +136,10 @@ internal readonly unsafe struct PackedIQ4_NL : IPackedFormat
         Planes.Unpack4(to.Codes, from, Table);
         RowScales.Unpack(to.Scales, from + Planes.Nibbles);
     }
+
+    public static DirectCodes Direct => DirectCodes.Places;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        RowScales.Load8(from + Planes.Nibbles + 2 * row);
 }

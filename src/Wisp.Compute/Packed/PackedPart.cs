@@ -10,8 +10,8 @@ internal readonly unsafe struct PackedPart
     /// <summary>Up to so many tokens reading the weights takes longer than, or as long as, multiplying them.</summary>
     public const int FewTokens = 16;
 
-    // Tokens a task has at least, so that unpacking the weights, done once a task, stays a few per cent; and at most, so
-    // that their sums stay in the L2 cache.
+    // Tokens a task has at least, so that unpacking the weights, done once a task, stays a few per cent; and at most,
+    // so that their sums stay in the L2 cache.
     private const int TokensPerTask = 96, MostTokens = 528;
 
     public readonly float* Y, Bias;

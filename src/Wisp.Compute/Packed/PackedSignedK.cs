@@ -76,7 +76,7 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
-        Lanes.Floats8((sbyte*)from + ScalesAt + part * RowScales.Bytes + row) * Vector256.Load(scratch + row);
+        SignedScales.Scales(scratch, from + ScalesAt, part, row);
 }
 
 /// <summary>
@@ -146,7 +146,9 @@ internal readonly unsafe struct PackedQ3_K : IPackedFormat
 /// </summary>
 internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
 {
-    private const int ScalesAt = RowScales.Halves, CodesAt = ScalesAt + 8 * RowScales.Bytes;
+    private const int ScalesAt = RowScales.Halves;
+
+    public static int CodesAt => ScalesAt + 8 * RowScales.Bytes;
 
     public static int Length => 256;
 
@@ -186,11 +188,25 @@ internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
             Planes.Unpack4(
                 to.Codes + j * Panel.BlockBytes, from + CodesAt + j * Planes.Nibbles, PackedIQ4_NL.Table);
     }
+
+    public static DirectCodes Direct => DirectCodes.Places;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void PrepareScales(float* scratch, byte* from) => RowScales.Unpack(scratch, from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        SignedScales.Scales(scratch, from + ScalesAt, part, row);
 }
 
 /// <summary>Scales that are a half for each row times a signed byte for each row and part of the block.</summary>
 internal static unsafe class SignedScales
 {
+    /// <summary>Of eight rows, given what the halves are as float32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* halves, byte* bytes, int part, int row) =>
+        Lanes.Floats8((sbyte*)bytes + part * RowScales.Bytes + row) * Vector256.Load(halves + row);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(float* to, byte* halves, byte* bytes, int count)
     {

@@ -147,6 +147,30 @@ public sealed class PackedLinearTests : IDisposable
         }
     }
 
+    // Rows: tasks of several panels for one thread, the last panel not full. Tokens: as many as one task takes, and
+    // more.
+    [Theory, MemberData(nameof(All))]
+    public void A_row_has_the_same_bits_in_a_large_matrix_and_in_a_large_batch(DType type)
+    {
+        using var pool = new WorkerPool(1);
+        foreach (var (N, R, C) in (ReadOnlySpan<(int, int, int)>)[(17, 775, 512), (600, 33, 256)])
+        {
+            using var weights = new RandomWeights(type, R, C, seed: 20);
+            using var packed = PackedMatrix.Pack(pool, weights.W);
+            using var input = new PackedInput();
+            var x = Sample.Normal(N * C, 21);
+            float[] all = new float[N * R], some = new float[N * R];
+            input.Set(pool, x, packed);
+            PackedLinear.Multiply(pool, all, R, input, packed);
+            foreach (var (from, count) in (ReadOnlySpan<(int, int)>)[(0, 1), (N - 1, 1), (1, 2), (3, 5), (0, 16)])
+            {
+                input.Set(pool, x.AsSpan(from * C, count * C), packed);
+                PackedLinear.Multiply(pool, some, R, input, packed);
+                Assert.Equal(all[(from * R)..((from + count) * R)], some[..(count * R)]);
+            }
+        }
+    }
+
     // Codes and activations at their ends: sums that an instruction of 16 bits would cut off.
     [Theory, MemberData(nameof(Quantised))]
     public void Every_kernel_of_this_processor_gives_the_same_bits(DType type)
