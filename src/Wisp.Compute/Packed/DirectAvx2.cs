@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Wisp.Compute;
 
 /// <summary>
-/// <see cref="DirectTile"/> on a processor with AVX2 and nothing newer, block by block; the same bits.
+/// <see cref="DirectTile"/> with AVX2, block by block, for the codes that nothing newer is used for; the same bits.
 /// </summary>
 /// <remarks>
 /// Bytes are read in the order in which they lie, each vector 8 rows; the sums of all 32 rows are kept in memory
@@ -80,10 +80,7 @@ internal static unsafe class DirectAvx2
             i3 = SignedDot.Add(i3, Vector256.Load(codes + 96), v);
         }
 
-        Scale<TFormat>(y, i0, scales, j, 0, a);
-        Scale<TFormat>(y, i1, scales, j, 8, a);
-        Scale<TFormat>(y, i2, scales, j, 16, a);
-        Scale<TFormat>(y, i3, scales, j, 24, a);
+        Scale<TFormat>(y, i0, i1, i2, i3, scales, j, a);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -102,10 +99,8 @@ internal static unsafe class DirectAvx2
             i3 = AddNibbles(i3, Vector256.Load(codes + 96), low, high);
         }
 
-        Scale<TFormat>(y, NarrowAvx2.Widen(i0), scales, j, 0, a);
-        Scale<TFormat>(y, NarrowAvx2.Widen(i1), scales, j, 8, a);
-        Scale<TFormat>(y, NarrowAvx2.Widen(i2), scales, j, 16, a);
-        Scale<TFormat>(y, NarrowAvx2.Widen(i3), scales, j, 24, a);
+        Scale<TFormat>(y, NarrowAvx2.Widen(i0), NarrowAvx2.Widen(i1), NarrowAvx2.Widen(i2), NarrowAvx2.Widen(i3),
+            scales, j, a);
     }
 
     // As nibbles, but what they stand for has eight bits.
@@ -125,10 +120,7 @@ internal static unsafe class DirectAvx2
             i3 = AddPlaces(i3, table, codes + 96, low, high);
         }
 
-        Scale<TFormat>(y, i0, scales, j, 0, a);
-        Scale<TFormat>(y, i1, scales, j, 8, a);
-        Scale<TFormat>(y, i2, scales, j, 16, a);
-        Scale<TFormat>(y, i3, scales, j, 24, a);
+        Scale<TFormat>(y, i0, i1, i2, i3, scales, j, a);
     }
 
     // Two sums for each row, of steps 0 to 3 and of 4 to 7: more do not fit 16 bits. 16 rows at a time.
@@ -231,7 +223,19 @@ internal static unsafe class DirectAvx2
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<sbyte> Input(InputBlock* a, int step) => Vector256.Create(((int*)a)[step]).AsSByte();
 
-    // Eight rows from one on; a part is what shares a scale.
+    // All 32 rows of a part, which is what shares a scale.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Scale<TFormat>(
+        float* y, Vector256<int> i0, Vector256<int> i1, Vector256<int> i2, Vector256<int> i3, BlockScales scales,
+        int part, InputBlock* a) where TFormat : IPackedFormat
+    {
+        Scale<TFormat>(y, i0, scales, part, 0, a);
+        Scale<TFormat>(y, i1, scales, part, 8, a);
+        Scale<TFormat>(y, i2, scales, part, 16, a);
+        Scale<TFormat>(y, i3, scales, part, 24, a);
+    }
+
+    // Eight of them from one on.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Scale<TFormat>(
         float* y, Vector256<int> sum, BlockScales scales, int part, int row, InputBlock* a)
@@ -246,8 +250,8 @@ internal static unsafe class DirectAvx2
 
     // By 16-bit lanes, because there is no shift of bytes; a mask takes away what came from the neighbour.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Right(Vector256<byte> x, int n) => (x.AsUInt16() >> n).AsByte();
+    private static Vector256<byte> Right(Vector256<byte> x, int n) => (x.AsUInt16() >> n).AsByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Left(Vector256<byte> x, int n) => (x.AsUInt16() << n).AsByte();
+    private static Vector256<byte> Left(Vector256<byte> x, int n) => (x.AsUInt16() << n).AsByte();
 }

@@ -35,8 +35,7 @@ internal static unsafe class NarrowAvx2
                         i51 = default;
                     for (var stop = step + TKind.NarrowSteps; step < stop; step++, p.Codes += Panel.StepBytes)
                     {
-                        if (Sse.IsSupported)
-                            Sse.Prefetch1(p.Ahead);
+                        Sse.Prefetch1(p.Ahead);
                         p.Ahead += p.AheadBytes;
                         Vector256<byte> w0 = Vector256.Load(p.Codes), w1 = Vector256.Load(p.Codes + 32);
                         var v = Vector256.Create(((int*)a0)[step]).AsSByte();

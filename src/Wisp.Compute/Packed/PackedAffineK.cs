@@ -97,11 +97,10 @@ internal static unsafe class AffineScales
         {
             Vector256<byte> a = Vector256.Load(from + LowAt + j),
                 b = Vector256.Load(from + LowAt + 4 * Panel.Rows + j), high = Vector256.Load(from + HighAt + j);
-            (a & nibble | DirectAvx2.Left(high, 4) & two).Store(scales);
-            (DirectAvx2.Right(a, 4) & nibble | DirectAvx2.Left(high, 2) & two).Store(scales + MinimaAt);
+            (a & nibble | high << 4 & two).Store(scales);
+            (a >> 4 & nibble | high << 2 & two).Store(scales + MinimaAt);
             (b & nibble | high & two).Store(scales + 4 * Panel.Rows);
-            (DirectAvx2.Right(b, 4) & nibble | DirectAvx2.Right(high, 2) & two)
-                .Store(scales + MinimaAt + 4 * Panel.Rows);
+            (b >> 4 & nibble | high >> 2 & two).Store(scales + MinimaAt + 4 * Panel.Rows);
         }
     }
 
