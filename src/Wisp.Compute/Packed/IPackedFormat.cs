@@ -70,12 +70,11 @@ internal unsafe interface IPackedFormat : IPanelKind
     /// <summary>Where the codes begin in a packed block.</summary>
     static virtual int CodesAt => 0;
 
-    /// <summary>Unpacks the scales and minima alone, for the codes that <see cref="DirectTile"/> reads itself.</summary>
+    /// <summary>Unpacks the scales and minima alone, for codes that <see cref="DirectTile"/> reads itself.</summary>
     static virtual void UnpackScales(in Panel to, byte* from) => throw new NotSupportedException();
 
     /// <summary>
-    /// For <see cref="DirectAvx2"/>, before a packed block's scales are asked for by eights: what of them is worked out
-    /// once.
+    /// For <see cref="DirectAvx2"/>, before a block's scales are asked for by eights: what of them is worked out once.
     /// </summary>
     static virtual void PrepareScales(float* scratch, byte* from)
     {
