@@ -21,6 +21,11 @@ internal unsafe struct Panel
     public float* Scales, Minima;
 
     /// <summary>
+    /// Whether codes of eight bits lie there less their zero, as signed bytes: <see cref="SignedTile"/> takes them so.
+    /// </summary>
+    public bool Signed;
+
+    /// <summary>
     /// What is asked for, so many bytes more at every step, while the panel is multiplied: what will be unpacked next.
     /// </summary>
     public byte* Ahead;

@@ -25,9 +25,10 @@ internal static class IntegerProduct
         _ => true,
     };
 
-    public static unsafe Panel PanelAt(float* scratch) => new()
+    public static unsafe Panel PanelAt(float* scratch, TileKind tile) => new()
     {
         Codes = (byte*)scratch, Scales = scratch + CodeFloats, Minima = scratch + CodeFloats + ScaleFloats,
+        Signed = tile == TileKind.Avx2,
         Ahead = (byte*)scratch, // memory that is there: asking for what is not walks the page tables each time
     };
 }
@@ -92,10 +93,10 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         if (part.N > 1)
             Many(part, row, endRow, token, endToken, scratch);
         else if (part.Tile == BestTile && DirectTile.Supports(TFormat.Direct))
-            OneDirect(part, row, endRow, IntegerProduct.PanelAt(scratch));
+            OneDirect(part, row, endRow, IntegerProduct.PanelAt(scratch, part.Tile));
         else
             for (; row < endRow; row += Panel.Rows)
-                One(part, row, Math.Min(Panel.Rows, endRow - row), IntegerProduct.PanelAt(scratch));
+                One(part, row, Math.Min(Panel.Rows, endRow - row), IntegerProduct.PanelAt(scratch, part.Tile));
     }
 
     // One token: weights are used where they are, in a stream or several that begin at equal distances.
@@ -166,8 +167,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         var columns = Math.Min(IntegerProduct.Depth, part.Columns - at);
         byte* next = null;
         for (var i = 0; i < panels; i++)
-            next = Unpack(IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats),
-                Packed(part, row + i * Panel.Rows, at), columns);
+            next = Unpack(PanelAt(part, scratch, i), Packed(part, row + i * Panel.Rows, at), columns);
 
         var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
         // Codes of 8 bits need more registers for a product, and sums of a scale in several parts as many again.
@@ -180,7 +180,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             atOnce = tokens - n >= most ? most : tokens - n >= 4 ? 4 : tokens - n >= 2 ? 2 : 1;
             for (var i = 0; i < panels; i++)
             {
-                var panel = IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats);
+                var panel = PanelAt(part, scratch, i);
                 panel.Ahead = next;
                 panel.AheadBytes = ahead;
                 Tile(part, sums + (n * panels + i) * Panel.Rows, panels * Panel.Rows, a, panel, columns, atOnce);
@@ -188,6 +188,9 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             }
         }
     }
+
+    private static Panel PanelAt(in PackedPart part, float* scratch, int i) =>
+        IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats, part.Tile);
 
     private static void Copy(float* to, nint toStride, float* from, nint fromStride, int rows, int tokens)
     {
@@ -239,7 +242,7 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             case TileKind.Avx2 when TFormat.NarrowSteps > 0:
                 NarrowHalves<TTokens>(y, stride, a, part.InputStride, panel, blocks);
                 break;
-            case TileKind.Avx2: Halves<SignedDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
+            case TileKind.Avx2: SignedHalves<TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
             default: Halves<PortableDot, TTokens>(y, stride, a, part.InputStride, panel, blocks); break;
         }
     }
@@ -259,6 +262,13 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         NarrowAvx2.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
         NarrowAvx2.Multiply<TFormat, TTokens>(
             y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
+    }
+
+    private static void SignedHalves<TTokens>(
+        float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int blocks) where TTokens : ITokens
+    {
+        SignedTile.Multiply<TTokens>(y, stride, a, aStride, panel, blocks);
+        SignedTile.Multiply<TTokens>(y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
     }
 
     // Both halves of the rows go through all steps.

@@ -34,9 +34,6 @@ internal readonly struct SixTokens : ITokens
 internal interface IDot
 {
     static abstract Vector256<int> Add(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> a);
-
-    /// <summary>Whether it takes the codes without their zero.</summary>
-    static virtual bool TakesZero => false;
 }
 
 /// <summary>The instruction made for it.</summary>
@@ -45,30 +42,6 @@ internal readonly struct VnniDot : IDot
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Add(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> a) =>
         AvxVnni.MultiplyWideningAndAdd(sum, w, a);
-}
-
-/// <summary>
-/// AVX2's sums of two products saturate at 16 bits, which 255·127 twice would reach: with codes whose zero is 128 taken
-/// as −128 to 127 and the sign moved to the other factor, no sum of two is above 2·128·127 = 32,512.
-/// </summary>
-internal readonly struct SignedDot : IDot
-{
-    /// <summary>The zero of the codes that it is for, as a power of two; it is taken away here.</summary>
-    public const int ZeroShift = 7;
-
-    public static bool TakesZero => true;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Add(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> a) =>
-        Add(sum, (w ^ Vector256.Create((byte)(1 << ZeroShift))).AsSByte(), a);
-
-    /// <summary>The same of codes less their zero.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> Add(Vector256<int> sum, Vector256<sbyte> w, Vector256<sbyte> a)
-    {
-        var pairs = Avx2.MultiplyAddAdjacent(Avx2.Abs(w), Avx2.Sign(a, w));
-        return sum + Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One);
-    }
 }
 
 /// <summary>Any processor: a byte at a time out of every lane.</summary>
@@ -113,19 +86,19 @@ internal static unsafe class IntegerTile
             for (var part = 0; part < InputBlock.Length / TKind.ScaleLength; part++)
             {
                 Vector256<int> i00, i10 = default, i20 = default, i30 = default, i40 = default, i50 = default;
-                i00 = Zero<TDot, TKind>(a0, part);
+                i00 = Zero<TKind>(a0, part);
                 if (TTokens.Count > 1)
-                    i10 = Zero<TDot, TKind>(a1, part);
+                    i10 = Zero<TKind>(a1, part);
                 if (TTokens.Count > 2)
                 {
-                    i20 = Zero<TDot, TKind>(a2, part);
-                    i30 = Zero<TDot, TKind>(a3, part);
+                    i20 = Zero<TKind>(a2, part);
+                    i30 = Zero<TKind>(a3, part);
                 }
 
                 if (TTokens.Count > 4)
                 {
-                    i40 = Zero<TDot, TKind>(a4, part);
-                    i50 = Zero<TDot, TKind>(a5, part);
+                    i40 = Zero<TKind>(a4, part);
+                    i50 = Zero<TKind>(a5, part);
                 }
 
                 Vector256<int> i01 = i00, i11 = i10, i21 = i20, i31 = i30, i41 = i40, i51 = i50;
@@ -203,10 +176,9 @@ internal static unsafe class IntegerTile
 
     // What the integer sums start from: −zero·Σa.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<int> Zero<TDot, TKind>(InputBlock* a, int part)
-        where TDot : IDot where TKind : IPanelKind
+    private static Vector256<int> Zero<TKind>(InputBlock* a, int part) where TKind : IPanelKind
     {
-        if (TKind.HasMinima || TDot.TakesZero)
+        if (TKind.HasMinima)
             return default;
         var at = TKind.ScaleLength == InputBlock.Length ? InputBlock.SumAt : InputBlock.HalfSumsAt + part;
         return Vector256.Create(((int*)a)[at]) << TKind.ZeroShift;

@@ -105,14 +105,17 @@ internal static unsafe class NarrowAvx2
     public static Vector256<int> Widen(Vector256<short> pairs) =>
         Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One);
 
-    /// <summary>y + float(sum − zero·Σa)·(s·s_a), and + m·Σ s_a·a where there are minima.</summary>
+    /// <summary>
+    /// y + float(sum − zero·Σa)·(s·s_a), and + m·Σ s_a·a where there are minima; sums of codes of eight bits come without
+    /// their zero.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Scaled<TKind>(
         Vector256<float> y, Vector256<int> sum, Vector256<float> s, Vector256<float> m, InputBlock* a, int part)
         where TKind : IPanelKind
     {
         var whole = TKind.ScaleLength == InputBlock.Length;
-        if (!TKind.HasMinima && TKind.ZeroShift != SignedDot.ZeroShift)
+        if (!TKind.HasMinima && TKind.NarrowSteps > 0)
         {
             var at = whole ? InputBlock.SumAt : InputBlock.HalfSumsAt + part;
             sum += Vector256.Create(((int*)a)[at]) << TKind.ZeroShift;

@@ -121,8 +121,9 @@ internal readonly unsafe struct PackedIQ4_NL : IPackedFormat
 
     public static int ZeroShift => 7;
 
-    /// <summary>The code values offset by 128.</summary>
-    public static Vector128<byte> Table => IQ4_NL.Codes.AsByte() ^ Vector128.Create((byte)128);
+    /// <summary>The code values, offset by 128 unless they are wanted signed.</summary>
+    public static Vector128<byte> Table(bool signed) =>
+        IQ4_NL.Codes.AsByte() ^ Vector128.Create(signed ? (byte)0 : (byte)128);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) => PackedQ4_0.Codes(codes, block);
@@ -133,7 +134,7 @@ internal readonly unsafe struct PackedIQ4_NL : IPackedFormat
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
-        Planes.Unpack4(to.Codes, from, Table);
+        Planes.Unpack4(to.Codes, from, Table(to.Signed));
         RowScales.Unpack(to.Scales, from + Planes.Nibbles);
     }
 

@@ -32,8 +32,9 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
+        var zero = Vector512.Create(to.Signed ? (byte)128 : (byte)0);
         for (var i = 0; i < Panel.BlockBytes; i += 64)
-            Vector512.Load(from + i).Store(to.Codes + i);
+            (Vector512.Load(from + i) ^ zero).Store(to.Codes + i);
         UnpackScales(to, from);
     }
 

@@ -186,7 +186,7 @@ internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
         SignedScales.Unpack(to.Scales, from, from + ScalesAt, 8);
         for (var j = 0; j < 8; j++)
             Planes.Unpack4(
-                to.Codes + j * Panel.BlockBytes, from + CodesAt + j * Planes.Nibbles, PackedIQ4_NL.Table);
+                to.Codes + j * Panel.BlockBytes, from + CodesAt + j * Planes.Nibbles, PackedIQ4_NL.Table(to.Signed));
     }
 
     public static DirectCodes Direct => DirectCodes.Places;
