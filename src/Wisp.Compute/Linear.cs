@@ -98,8 +98,11 @@ public static unsafe class Linear
             {
                 var inputs = Math.Min(InputsAtOnce, job.N - n);
                 var x = job.X + ((nint)n * job.Columns) + at;
-                // 16 sums of 512 bits are more than 16 registers of 256 hold: there four at a time are faster.
-                if (rows == RowsAtOnce && inputs == InputsAtOnce && Vector512.IsHardwareAccelerated)
+                if (rows < RowsAtOnce)
+                    Edge(y, w, rowStride, rows, x, job.Columns, inputs, columns);
+                else if (!Vector512.IsHardwareAccelerated)
+                    Squares(y, w, rowStride, x, job.Columns, inputs, columns);
+                else if (inputs == InputsAtOnce)
                     Tile(y, w, rowStride, x, job.Columns, columns);
                 else
                     Edge(y, w, rowStride, rows, x, job.Columns, inputs, columns);
@@ -176,10 +179,96 @@ public static unsafe class Linear
             Finish(s32, w2, x3, c, columns), Finish(s33, w3, x3, c, columns));
     }
 
+    // Four rows by up to four inputs where a sum is two registers, and there are 16: four sums at a time.
+    private static void Squares(
+        float* y, float* w, nint wStride, float* x, nint xStride, int inputs, int columns)
+    {
+        var sums = stackalloc float[4 * Simd.W];
+        var c = columns / Simd.W * Simd.W;
+        for (var i = 0; i < inputs; i += 2, x += 2 * xStride, y += 2 * RowsAtOnce)
+        {
+            if (i + 1 == inputs)
+            {
+                Column(sums, w, wStride, x, c);
+                for (var r = 0; r < RowsAtOnce; r++)
+                    y[r] = Finish(Vector512.Load(sums + (r * Simd.W)), w + (r * wStride), x, c, columns);
+                return;
+            }
+
+            for (var r = 0; r < RowsAtOnce; r += 2)
+            {
+                Square(sums, w + (r * wStride), wStride, x, xStride, c);
+                for (var k = 0; k < 4; k++)
+                    y[(k / 2 * RowsAtOnce) + r + (k % 2)] = Finish(Vector512.Load(sums + (k * Simd.W)),
+                        w + ((r + (k % 2)) * wStride), x + (k / 2 * xStride), c, columns);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Square(float* sums, float* w0, nint wStride, float* x0, nint xStride, int columns)
+    {
+        float* w1 = w0 + wStride, x1 = x0 + xStride;
+        Vector256<float> s00 = default, t00 = default, s01 = default, t01 = default, s10 = default, t10 = default,
+            s11 = default, t11 = default;
+        for (var c = 0; c < columns; c += Simd.W)
+        {
+            Vector256<float> a = Vector256.Load(x0 + c), b = Vector256.Load(x1 + c), v = Vector256.Load(w0 + c);
+            s00 = Vector256.FusedMultiplyAdd(a, v, s00);
+            s10 = Vector256.FusedMultiplyAdd(b, v, s10);
+            v = Vector256.Load(w1 + c);
+            s01 = Vector256.FusedMultiplyAdd(a, v, s01);
+            s11 = Vector256.FusedMultiplyAdd(b, v, s11);
+            (a, b, v) = (Vector256.Load(x0 + c + 8), Vector256.Load(x1 + c + 8), Vector256.Load(w0 + c + 8));
+            t00 = Vector256.FusedMultiplyAdd(a, v, t00);
+            t10 = Vector256.FusedMultiplyAdd(b, v, t10);
+            v = Vector256.Load(w1 + c + 8);
+            t01 = Vector256.FusedMultiplyAdd(a, v, t01);
+            t11 = Vector256.FusedMultiplyAdd(b, v, t11);
+        }
+
+        Store(sums, s00, t00);
+        Store(sums + Simd.W, s01, t01);
+        Store(sums + (2 * Simd.W), s10, t10);
+        Store(sums + (3 * Simd.W), s11, t11);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Column(float* sums, float* w0, nint wStride, float* x, int columns)
+    {
+        float* w1 = w0 + wStride, w2 = w1 + wStride, w3 = w2 + wStride;
+        Vector256<float> s0 = default, t0 = default, s1 = default, t1 = default, s2 = default, t2 = default,
+            s3 = default, t3 = default;
+        for (var c = 0; c < columns; c += Simd.W)
+        {
+            Vector256<float> a = Vector256.Load(x + c), b = Vector256.Load(x + c + 8);
+            s0 = Vector256.FusedMultiplyAdd(a, Vector256.Load(w0 + c), s0);
+            t0 = Vector256.FusedMultiplyAdd(b, Vector256.Load(w0 + c + 8), t0);
+            s1 = Vector256.FusedMultiplyAdd(a, Vector256.Load(w1 + c), s1);
+            t1 = Vector256.FusedMultiplyAdd(b, Vector256.Load(w1 + c + 8), t1);
+            s2 = Vector256.FusedMultiplyAdd(a, Vector256.Load(w2 + c), s2);
+            t2 = Vector256.FusedMultiplyAdd(b, Vector256.Load(w2 + c + 8), t2);
+            s3 = Vector256.FusedMultiplyAdd(a, Vector256.Load(w3 + c), s3);
+            t3 = Vector256.FusedMultiplyAdd(b, Vector256.Load(w3 + c + 8), t3);
+        }
+
+        Store(sums, s0, t0);
+        Store(sums + Simd.W, s1, t1);
+        Store(sums + (2 * Simd.W), s2, t2);
+        Store(sums + (3 * Simd.W), s3, t3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(float* to, Vector256<float> low, Vector256<float> high)
+    {
+        low.Store(to);
+        high.Store(to + 8);
+    }
+
     private static void Four(float* y, float a, float b, float c, float d) =>
         (y[0], y[1], y[2], y[3]) = (a, b, c, d);
 
-    // Fewer than four rows or inputs; four rows by one input is what decoding a token does.
+    // Fewer than four rows, or with 512 bits fewer than four inputs; four rows by one is what decoding a token does.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Edge(
         float* y, float* w, nint wStride, int rows, float* x, nint xStride, int inputs, int columns)

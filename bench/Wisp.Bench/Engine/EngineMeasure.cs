@@ -37,13 +37,20 @@ internal sealed class EngineMeasure(
     {
         Roofs();
         List<double>[] load = [[], []], first = [[], []];
-        for (var i = 1; i < options.Starts; i++)
-            foreach (var (s, engine) in Sides())
-            {
-                progress($"start {i} of {options.Starts}: {engine}");
-                using var once = new SideProcess(engine, model, options, 0, stop);
-                Started(s, once);
-            }
+        List<double> mapped = [];
+        for (var i = 1; i <= options.Starts; i++)
+        {
+            progress($"start {i} of {options.Starts}: {SideProgram.Mapped}");
+            using (var once = new SideProcess(SideProgram.Mapped, model, options, 0, stop))
+                mapped.Add(once.FirstToken.TotalSeconds);
+            if (i < options.Starts)
+                foreach (var (s, engine) in Sides())
+                {
+                    progress($"start {i} of {options.Starts}: {engine}");
+                    using var once = new SideProcess(engine, model, options, 0, stop);
+                    Started(s, once);
+                }
+        }
 
         progress("loading");
         using var ours = new SideProcess(SideProgram.Ours, model, options, 0, stop);
@@ -79,7 +86,10 @@ internal sealed class EngineMeasure(
             model.Shape.Config.KvBytesPerToken(KvType.F16) * options.Context,
             ours.Start.Name, theirs.Start.Name, agreement,
             Spread.Of(_bandwidth), Spread.Of(_peak), PairOf(prefill), PairOf(decode),
-            options.LongPast > 0 ? PairOf(late) : null, PairOf(load), PairOf(first), ourMemory, theirMemory);
+            options.LongPast > 0 ? PairOf(late) : null, PairOf(load), PairOf(first), ourMemory, theirMemory)
+        {
+            MappedFirstToken = Spread.Of(mapped),
+        };
 
         void Started(int s, SideProcess side)
         {

@@ -91,11 +91,12 @@ internal static class EngineReport
 
     private static string StartAndMemory(IReadOnlyList<EngineResult> results) =>
         "## Start and memory\n\n" + Table(
-            "| model | first token, s | llama.cpp | of it loading, s | llama.cpp | peak, MB | llama.cpp | " +
+            "| model | first token, s | mapped | llama.cpp | of it loading, s | llama.cpp | peak, MB | llama.cpp | " +
             "weights + KV, MB | at rest: own + file, MB | llama.cpp |\n" +
-            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             results.Select(r =>
-                $"| {r.Model} | {Seconds(r.FirstToken)} | {Seconds(r.Load)} | {r.OurMemory.Peak / 1e6:0} | " +
+                $"| {r.Model} | {r.FirstToken.Ours.Median:0.00} | {r.MappedFirstToken?.Median:0.00} | " +
+                $"{r.FirstToken.Theirs.Median:0.00} | {Seconds(r.Load)} | {r.OurMemory.Peak / 1e6:0} | " +
                 $"{r.TheirMemory.Peak / 1e6:0} | {(r.TokenBytes + r.OurKvBytes) / 1e6:0} | {Rest(r.OurMemory)} | " +
                 $"{Rest(r.TheirMemory)} |"));
 

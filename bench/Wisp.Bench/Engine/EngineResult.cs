@@ -37,6 +37,9 @@ internal sealed record EngineResult(
     Agreement Agreement, Spread Bandwidth, Spread FmaPeak, Pair Prefill, Pair Decode, Pair? LongDecode, Pair Load,
     Pair FirstToken, SideMemory OurMemory, SideMemory TheirMemory)
 {
+    /// <summary>Seconds from the start of a process to the first logits, the weights used as they lie in the file.</summary>
+    public Spread? MappedFirstToken { get; init; }
+
     public StreamsResult? Streams { get; init; }
 
     public Operation[] DecodeOperations { get; init; } = [];

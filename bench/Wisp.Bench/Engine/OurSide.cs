@@ -9,15 +9,16 @@ internal sealed class OurSequence : ISequence
 {
     private readonly WorkerPool _pool;
     private readonly ModelFile _file;
-    private readonly PackedWeights _packed;
+    private readonly PackedWeights? _packed;
     private readonly Session _session;
 
-    public OurSequence(string path, int threads, int context)
+    /// <param name="mapped">As with <c>--no-repack</c>: weights are used as they lie in the file.</param>
+    public OurSequence(string path, int threads, int context, bool mapped)
     {
         _pool = new WorkerPool(threads);
         _file = ModelFile.Open(path);
-        _packed = _file.Pack(_pool);
-        _session = new Session(_packed.Weights, _pool, context, KvType.F16);
+        _packed = mapped ? null : _file.Pack(_pool);
+        _session = new Session(_packed?.Weights ?? _file.Weights, _pool, context, KvType.F16);
     }
 
     public int Vocabulary => _file.Config.Vocabulary;
@@ -37,7 +38,7 @@ internal sealed class OurSequence : ISequence
     public void Dispose()
     {
         _session.Dispose();
-        _packed.Dispose();
+        _packed?.Dispose();
         _file.Dispose();
         _pool.Dispose();
     }

@@ -13,7 +13,7 @@ namespace Wisp.Bench.Engine;
 /// </summary>
 internal static class SideProgram
 {
-    public const string Ours = "ours", Peer = "llama.cpp";
+    public const string Ours = "ours", Mapped = "ours-mapped", Peer = "llama.cpp";
 
     // Tokens before the first generated one: a short question.
     public const int FirstPrompt = 16;
@@ -23,7 +23,7 @@ internal static class SideProgram
     public static Command Create()
     {
         var engine = new Argument<string>("engine");
-        engine.AcceptOnlyFromAmong(Ours, Peer);
+        engine.AcceptOnlyFromAmong(Ours, Mapped, Peer);
         var model = new Option<string>("-m") { Required = true };
         var threads = new Option<int>("--threads") { Required = true };
         var context = new Option<int>("--context") { Required = true };
@@ -37,7 +37,8 @@ internal static class SideProgram
         {
             var (path, count) = (parse.GetRequiredValue(model), parse.GetValue(streams));
             var (workers, length) = (parse.GetRequiredValue(threads), parse.GetRequiredValue(context));
-            var native = parse.GetRequiredValue(engine) == Peer
+            var side = parse.GetRequiredValue(engine);
+            var native = side == Peer
                 ? LlamaNative.Load(PeerPackage.Folder(parse.GetValue(peer))) : null;
             var watch = Stopwatch.StartNew();
             if (count > 0)
@@ -50,7 +51,8 @@ internal static class SideProgram
             }
 
             using ISequence one = native is null
-                ? new OurSequence(path, workers, length) : new PeerSequence(native, path, workers, length);
+                ? new OurSequence(path, workers, length, side == Mapped)
+                : new PeerSequence(native, path, workers, length);
             var started = Started(watch, native);
             LlamaCpp.ArgMax(one.Feed(Tokens(one.Vocabulary, FirstPrompt)));
             Serve(started, request => Answer(one, request));

@@ -9,6 +9,30 @@ public class BlockDecodeTests
     public static TheoryData<DType> Types =>
         [.. Enum.GetValues<DType>().Where(type => type.CanDecode() && type.IsQuantised())];
 
+    // As the scale of a code that is 1.
+    [Fact]
+    public void Every_half_becomes_the_float_that_it_stands_for()
+    {
+        const int halves = ushort.MaxValue + 1;
+        int length = DType.Q8_0.BlockLength(), bytes = DType.Q8_0.BlockBytes();
+        var blocks = new byte[halves * bytes];
+        for (var bits = 0; bits < halves; bits++)
+        {
+            BitConverter.TryWriteBytes(blocks.AsSpan(bits * bytes), (ushort)bits);
+            blocks[(bits * bytes) + 2] = 1;
+        }
+
+        var y = new float[halves * length];
+        Blocks.Decode(y, blocks, DType.Q8_0);
+        for (var bits = 0; bits < halves; bits++)
+        {
+            float expected = (float)BitConverter.UInt16BitsToHalf((ushort)bits), seen = y[bits * length];
+            Assert.True(float.IsNaN(expected) ? float.IsNaN(seen)
+                : BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(seen),
+                $"{bits:x4}: {seen} instead of {expected}");
+        }
+    }
+
     // Formulas are the same float32 operations in the same order, so the bits are equal; only a NaN may have any
     // payload.
     [Theory, MemberData(nameof(Types))]
