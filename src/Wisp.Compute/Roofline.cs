@@ -27,11 +27,16 @@ public static unsafe class Roofline
         {
             var job = new Job(null, sink, 0, 0);
             pool.Run(Vector512.IsHardwareAccelerated ? &FmaTask512 : &FmaTask256, &job, tasks);
-        });
+        }, out _);
     }
 
     /// <summary>Bytes a second that all workers together read from memory.</summary>
-    public static double ReadBandwidth(WorkerPool pool, TimeSpan time)
+    public static double ReadBandwidth(WorkerPool pool, TimeSpan time) => ReadBandwidth(pool, time, out _);
+
+    /// <param name="mean">
+    /// The same over all rounds, the disturbed ones too: what work that takes as long can be held against.
+    /// </param>
+    public static double ReadBandwidth(WorkerPool pool, TimeSpan time, out double mean)
     {
         using var buffer = new FloatBuffer(BandwidthFloats);
         VectorOps.Fill(pool, buffer.Span, 1f); // unwritten pages would all be one page of zeros, held in a cache
@@ -41,28 +46,33 @@ public static unsafe class Roofline
         fixed (float* p = buffer.Span)
         {
             var x = p;
-            return buffer.Bytes / BestSeconds(time, () =>
+            var best = BestSeconds(time, () =>
             {
                 var job = new Job(x, sink, BandwidthFloats, floatsPerTask);
                 pool.Run(&SumTask, &job, tasks);
-            });
+            }, out var meanSeconds);
+            mean = buffer.Bytes / meanSeconds;
+            return buffer.Bytes / best;
         }
     }
 
     private static int WidestVector => Vector512.IsHardwareAccelerated ? 16 : 8;
 
-    private static double BestSeconds(TimeSpan time, Action round)
+    private static double BestSeconds(TimeSpan time, Action round, out double mean)
     {
         round(); // wakes the workers and lets the JIT finish
-        var best = double.PositiveInfinity;
+        double best = double.PositiveInfinity, sum = 0;
         var rounds = 0;
         for (var start = Stopwatch.GetTimestamp(); rounds < 3 || Stopwatch.GetElapsedTime(start) < time; rounds++)
         {
             var began = Stopwatch.GetTimestamp();
             round();
-            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
+            var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            best = Math.Min(best, seconds);
+            sum += seconds;
         }
 
+        mean = sum / rounds;
         return best;
     }
 

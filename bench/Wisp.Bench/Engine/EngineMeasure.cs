@@ -22,7 +22,7 @@ internal sealed class EngineMeasure(
     // rotation, scale or row order gives √2: logits of unrelated models.
     private const double FloatAllowed = 0.02, RoundedAllowed = 0.1;
 
-    private readonly List<double> _bandwidth = [], _peak = [];
+    private readonly List<double> _bandwidth = [], _meanBandwidth = [], _peak = [];
 
     public EngineResult Of(RandomModel model, bool streams)
     {
@@ -88,7 +88,7 @@ internal sealed class EngineMeasure(
             Spread.Of(_bandwidth), Spread.Of(_peak), PairOf(prefill), PairOf(decode),
             options.LongPast > 0 ? PairOf(late) : null, PairOf(load), PairOf(first), ourMemory, theirMemory)
         {
-            MappedFirstToken = Spread.Of(mapped),
+            MappedFirstToken = Spread.Of(mapped), MeanBandwidth = Spread.Of(_meanBandwidth),
         };
 
         void Started(int s, SideProcess side)
@@ -173,7 +173,8 @@ internal sealed class EngineMeasure(
     {
         stop.ThrowIfCancellationRequested();
         progress("roofs");
-        _bandwidth.Add(Roofline.ReadBandwidth(pool, TimeSpan.FromSeconds(Slice)));
+        _bandwidth.Add(Roofline.ReadBandwidth(pool, TimeSpan.FromSeconds(Slice), out var mean));
+        _meanBandwidth.Add(mean);
         _peak.Add(Roofline.FmaPeak(pool, TimeSpan.FromSeconds(Slice)));
     }
 

@@ -73,15 +73,17 @@ internal static class EngineReport
     private static string Speed(List<EngineResult> results)
     {
         var text = new StringBuilder($"## {results[0].Shape}: tokens a second\n\n");
-        text.Append($"Read bandwidth {Range(results, r => r.Bandwidth, 1e9)} GB/s, FMA peak " +
-            $"{Range(results, r => r.FmaPeak, 1e9)} GFLOP/s between the rounds.\n\n");
+        var means = results.FindAll(r => r.MeanBandwidth is not null);
+        text.Append($"Read bandwidth {Range(results, r => r.Bandwidth, 1e9)} GB/s at its best, " +
+            (means.Count > 0 ? $"{Range(means, r => r.MeanBandwidth!, 1e9)} on average, " : "") +
+            $"FMA peak {Range(results, r => r.FmaPeak, 1e9)} GFLOP/s between the rounds.\n\n");
         var prompt = $"prefill {EngineOptions.PromptTokens}";
         text.Append(Table(
-            $"| type | MB | decode | llama.cpp | x | of bandwidth | {prompt} | llama.cpp | x |\n" +
-            "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+            $"| type | MB | decode | llama.cpp | x | of bandwidth | of its mean | {prompt} | llama.cpp | x |\n" +
+            "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             results.Select(r =>
                 $"| {Type(r)} | {r.TokenBytes / 1e6:0} | {Cells(r.Decode)} | {r.BandwidthShare:0 %} " +
-                $"(llama.cpp {r.TheirBandwidthShare:0 %}) | {Cells(r.Prefill)} |")));
+                $"(llama.cpp {r.TheirBandwidthShare:0 %}) | {r.MeanBandwidthShare:0 %} | {Cells(r.Prefill)} |")));
         if (results.Exists(r => r.LongDecode is not null))
             text.Append(Table(
                 "| type | decode after 2,048 tokens | llama.cpp | x |\n|---|--:|--:|--:|",

@@ -27,7 +27,7 @@ internal sealed record StreamsResult(int Streams, Pair One, Pair All)
 /// <summary>All about one model file.</summary>
 /// <param name="TokenBytes">Bytes of weights that a token reads.</param>
 /// <param name="OurKvBytes">Keys and values of the whole context as ours keeps them.</param>
-/// <param name="Bandwidth">Bytes a second, measured between the rounds.</param>
+/// <param name="Bandwidth">Bytes a second, the best of each measurement between the rounds.</param>
 /// <param name="FmaPeak">FLOP a second, likewise.</param>
 /// <param name="Prefill">Tokens a second, like all that follows up to the streams.</param>
 /// <param name="Load">Seconds from opening to where tokens can be fed.</param>
@@ -37,8 +37,13 @@ internal sealed record EngineResult(
     Agreement Agreement, Spread Bandwidth, Spread FmaPeak, Pair Prefill, Pair Decode, Pair? LongDecode, Pair Load,
     Pair FirstToken, SideMemory OurMemory, SideMemory TheirMemory)
 {
-    /// <summary>Seconds from the start of a process to the first logits, the weights used as they lie in the file.</summary>
+    /// <summary>
+    /// Seconds from the start of a process to the first logits, the weights used as they lie in the file.
+    /// </summary>
     public Spread? MappedFirstToken { get; init; }
+
+    /// <summary>Bytes a second over all of each measurement, as decoding is timed.</summary>
+    public Spread? MeanBandwidth { get; init; }
 
     public StreamsResult? Streams { get; init; }
 
@@ -54,6 +59,8 @@ internal sealed record EngineResult(
 
     /// <summary>Of the bandwidth, by the weights alone.</summary>
     public double BandwidthShare => Decode.Ours.Median * TokenBytes / Bandwidth.Median;
+
+    public double? MeanBandwidthShare => Decode.Ours.Median * TokenBytes / MeanBandwidth?.Median;
 
     public double TheirBandwidthShare => Decode.Theirs.Median * TokenBytes / Bandwidth.Median;
 }

@@ -267,8 +267,9 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     private static void SignedHalves<TTokens>(
         float* y, nint stride, InputBlock* a, nint aStride, in Panel panel, int blocks) where TTokens : ITokens
     {
-        SignedTile.Multiply<TTokens>(y, stride, a, aStride, panel, blocks);
-        SignedTile.Multiply<TTokens>(y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
+        SignedTile.Multiply<TFormat, TTokens>(y, stride, a, aStride, panel, blocks);
+        SignedTile.Multiply<TFormat, TTokens>(
+            y + Panel.Rows / 2, stride, a, aStride, SecondHalf(panel, blocks), blocks);
     }
 
     // Both halves of the rows go through all steps.

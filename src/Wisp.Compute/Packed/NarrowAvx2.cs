@@ -106,8 +106,8 @@ internal static unsafe class NarrowAvx2
         Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One);
 
     /// <summary>
-    /// y + float(sum − zero·Σa)·(s·s_a), and + m·Σ s_a·a where there are minima; sums of codes of eight bits come without
-    /// their zero.
+    /// y + float(sum − zero·Σa)·(s·s_a), and + m·Σ s_a·a where there are minima; sums of codes of eight bits come
+    /// without their zero.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Scaled<TKind>(

@@ -6,7 +6,7 @@ namespace Wisp.Compute;
 
 /// <summary>
 /// <see cref="IntegerTile"/> with AVX2 alone, for codes of eight bits less their zero, −128 to 127: 16 rows of a panel
-/// times up to 4 tokens. The same bits.
+/// times up to 4 tokens, one scale for 32 values. The same bits.
 /// </summary>
 /// <remarks>
 /// AVX2's sums of two products saturate at 16 bits, which 255·127 twice would reach: with the sign of the code moved to
@@ -28,8 +28,9 @@ internal static unsafe class SignedTile
     /// <param name="a">The first block of the first token; tokens are aStride blocks apart.</param>
     /// <param name="p">A panel of signed codes, at the first or the second 16 of its rows.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TTokens>(
-        float* y, nint stride, InputBlock* a, nint aStride, Panel p, int blocks) where TTokens : ITokens
+    public static void Multiply<TKind, TTokens>(
+        float* y, nint stride, InputBlock* a, nint aStride, Panel p, int blocks)
+        where TKind : IPanelKind where TTokens : ITokens
     {
         InputBlock* a0 = a, a1 = a0 + aStride, a2 = a1 + aStride, a3 = a2 + aStride;
         float* y1 = y + stride, y2 = y1 + stride, y3 = y2 + stride;
@@ -58,13 +59,13 @@ internal static unsafe class SignedTile
             }
 
             Vector256<float> s0 = Vector256.Load(p.Scales), s1 = Vector256.Load(p.Scales + 8);
-            Scale(y, i00, i01, s0, s1, a0);
+            Scale<TKind>(y, i00, i01, s0, s1, a0);
             if (TTokens.Count > 1)
-                Scale(y1, i10, i11, s0, s1, a1);
+                Scale<TKind>(y1, i10, i11, s0, s1, a1);
             if (TTokens.Count > 2)
             {
-                Scale(y2, i20, i21, s0, s1, a2);
-                Scale(y3, i30, i31, s0, s1, a3);
+                Scale<TKind>(y2, i20, i21, s0, s1, a2);
+                Scale<TKind>(y3, i30, i31, s0, s1, a3);
             }
         }
     }
@@ -98,11 +99,11 @@ internal static unsafe class SignedTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Scale(
+    private static void Scale<TKind>(
         float* y, Vector256<int> low, Vector256<int> high, Vector256<float> s0, Vector256<float> s1, InputBlock* a)
+        where TKind : IPanelKind
     {
-        var s = Vector256.Create(((float*)a)[InputBlock.ScaleAt]);
-        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(low), s0 * s, Vector256.Load(y)).Store(y);
-        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(high), s1 * s, Vector256.Load(y + 8)).Store(y + 8);
+        NarrowAvx2.Scaled<TKind>(Vector256.Load(y), low, s0, default, a, 0).Store(y);
+        NarrowAvx2.Scaled<TKind>(Vector256.Load(y + 8), high, s1, default, a, 0).Store(y + 8);
     }
 }
