@@ -179,7 +179,8 @@ internal static unsafe class FloatProduct<TFormat> where TFormat : IFloatFormat
 
     public static void Multiply(in PackedPart part, int task, float* scratch)
     {
-        part.Begin(task, out var row, out var endRow, out var token, out var endToken);
+        part.Range(task, out var row, out var endRow, out var token, out var endToken);
+        part.Start(row, endRow, token, endToken);
         var width = GemmTile.Columns;
         if (part.N == 1)
         {

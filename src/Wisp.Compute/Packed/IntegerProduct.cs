@@ -89,10 +89,15 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
 
     public static void Multiply(in PackedPart part, int task, float* scratch)
     {
-        part.Begin(task, out var row, out var endRow, out var token, out var endToken);
+        part.Range(task, out var row, out var endRow, out var token, out var endToken);
         if (part.N > 1)
+        {
             Many(part, row, endRow, token, endToken, scratch);
-        else if (part.Tile == BestTile && DirectTile.Supports(TFormat.Direct))
+            return;
+        }
+
+        part.Start(row, endRow, token, endToken);
+        if (part.Tile == BestTile && DirectTile.Supports(TFormat.Direct))
             OneDirect(part, row, endRow, IntegerProduct.PanelAt(scratch, part.Tile));
         else
             for (; row < endRow; row += Panel.Rows)
@@ -152,9 +157,14 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
             stride = panels * Panel.Rows;
         var y = part.Y + (nint)token * part.Stride + row;
         var sums = scratch + panels * IntegerProduct.ScratchFloats;
-        if (rows < stride)
+        if (part.StartsAtZero || rows < stride)
             new Span<float>(sums, tokens * stride).Clear();
-        Copy(sums, stride, y, part.Stride, rows, tokens);
+        if (!part.StartsAtZero)
+        {
+            part.Start(row, endRow, token, endToken);
+            Copy(sums, stride, y, part.Stride, rows, tokens);
+        }
+
         for (var at = 0; at < part.Columns; at += IntegerProduct.Depth)
             Many(part, row, panels, token, tokens, at, scratch, sums);
         Copy(y, part.Stride, sums, stride, rows, tokens);

@@ -59,11 +59,19 @@ internal readonly unsafe struct PackedPart
 
     public bool IsFew => N <= FewTokens;
 
-    /// <summary>The rows and tokens of a task; its results are set to what they start from.</summary>
-    public void Begin(int task, out int row, out int endRow, out int token, out int endToken)
+    /// <summary>Whether results are the products alone.</summary>
+    public bool StartsAtZero => !Accumulate && Bias == null;
+
+    /// <summary>The rows and tokens of a task.</summary>
+    public void Range(int task, out int row, out int endRow, out int token, out int endToken)
     {
         (row, endRow) = Partition.Range(task % RowTasks, RowsPerTask, Rows);
         (token, endToken) = Partition.Range(task / RowTasks, TokensPer, N);
+    }
+
+    /// <summary>Sets results to what they start from.</summary>
+    public void Start(int row, int endRow, int token, int endToken)
+    {
         if (Accumulate && Bias == null)
             return;
         var count = endRow - row;
