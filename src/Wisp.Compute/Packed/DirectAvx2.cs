@@ -69,16 +69,15 @@ internal static unsafe class DirectAvx2
     private static void Bytes<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
         where TFormat : IPackedFormat
     {
-        var zero = Vector256.Create((byte)(1 << TFormat.ZeroShift));
         Vector256<int> i0 = default, i1 = default, i2 = default, i3 = default;
         for (var step = 0; step < InputBlock.Length / 4; step++, codes += Panel.StepBytes)
         {
             Ahead(codes);
             var v = Input(a, step);
-            i0 = SignedTile.Add(i0, (Vector256.Load(codes) ^ zero).AsSByte(), v);
-            i1 = SignedTile.Add(i1, (Vector256.Load(codes + 32) ^ zero).AsSByte(), v);
-            i2 = SignedTile.Add(i2, (Vector256.Load(codes + 64) ^ zero).AsSByte(), v);
-            i3 = SignedTile.Add(i3, (Vector256.Load(codes + 96) ^ zero).AsSByte(), v);
+            i0 = SignedTile.Add(i0, Vector256.Load((sbyte*)codes), v);
+            i1 = SignedTile.Add(i1, Vector256.Load((sbyte*)codes + 32), v);
+            i2 = SignedTile.Add(i2, Vector256.Load((sbyte*)codes + 64), v);
+            i3 = SignedTile.Add(i3, Vector256.Load((sbyte*)codes + 96), v);
         }
 
         Scale<TFormat>(y, i0, i1, i2, i3, scales, j, a);

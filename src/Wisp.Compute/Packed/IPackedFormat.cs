@@ -26,6 +26,12 @@ internal unsafe struct Panel
     public bool Signed;
 
     /// <summary>
+    /// Bytes between the codes of one block and those of the next: 0, or where the panel is packed weights themselves
+    /// what else they hold.
+    /// </summary>
+    public nint Gap;
+
+    /// <summary>
     /// What is asked for, so many bytes more at every step, while the panel is multiplied: what will be unpacked next.
     /// </summary>
     public byte* Ahead;
@@ -71,6 +77,11 @@ internal unsafe interface IPackedFormat : IPanelKind
 
     /// <summary>How its codes lie for the kernels that take one token.</summary>
     static virtual DirectCodes Direct => DirectCodes.None;
+
+    /// <summary>
+    /// Whether packed codes lie as <see cref="SignedTile"/> takes them, so that few tokens need none unpacked.
+    /// </summary>
+    static virtual bool IsSigned => false;
 
     /// <summary>Where the codes begin in a packed block.</summary>
     static virtual int CodesAt => 0;

@@ -176,31 +176,53 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     {
         var columns = Math.Min(IntegerProduct.Depth, part.Columns - at);
         byte* next = null;
+        var inPlace = TFormat.IsSigned && part.Tile == TileKind.Avx2 && part.IsFew;
+        var unpacked = stackalloc Panel[panels];
         for (var i = 0; i < panels; i++)
-            next = Unpack(PanelAt(part, scratch, i), Packed(part, row + i * Panel.Rows, at), columns);
+        {
+            var from = Packed(part, row + i * Panel.Rows, at);
+            var panel = IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats, part.Tile);
+            next = Unpack(panel, from, columns, scalesOnly: inPlace);
+            if (inPlace)
+            {
+                panel.Codes = from + TFormat.CodesAt;
+                panel.Gap = TFormat.Bytes - TFormat.Length * Panel.Rows;
+            }
+
+            unpacked[i] = panel;
+        }
 
         var a = part.Blocks + token * part.InputStride + at / InputBlock.Length;
         // Codes of 8 bits need more registers for a product, and sums of a scale in several parts as many again.
         var most = part.Tile == TileKind.Avx2 ? TFormat.NarrowSteps == TFormat.ScaleLength / 4 ? 6 : 4
             : part.Tile != TileKind.Vnni && TFormat.NarrowSteps < TFormat.ScaleLength / 4 ? 4 : 6;
-        // Few tokens: memory would rest while they pass, if what is unpacked next were not asked for.
-        var ahead = part.IsFew ? 64 : 0;
+        // Few tokens: memory would rest while they pass, if what is next were not asked for, a little at every step.
+        var steps = 2 * (columns / 4);
+        nint ahead = 0;
+        if (part.IsFew)
+            ahead = ((nint)(next - Packed(part, row, at)) / panels / Tiles(tokens, most) + steps - 1) / steps;
         for (int n = 0, atOnce; n < tokens; n += atOnce, a += atOnce * part.InputStride)
         {
-            atOnce = tokens - n >= most ? most : tokens - n >= 4 ? 4 : tokens - n >= 2 ? 2 : 1;
+            atOnce = AtOnce(tokens - n, most);
             for (var i = 0; i < panels; i++)
             {
-                var panel = PanelAt(part, scratch, i);
-                panel.Ahead = next;
-                panel.AheadBytes = ahead;
+                var panel = unpacked[i] with { Ahead = next, AheadBytes = ahead };
                 Tile(part, sums + (n * panels + i) * Panel.Rows, panels * Panel.Rows, a, panel, columns, atOnce);
-                next += ahead * (columns / 4) * 2;
+                next += ahead * steps;
             }
         }
     }
 
-    private static Panel PanelAt(in PackedPart part, float* scratch, int i) =>
-        IntegerProduct.PanelAt(scratch + i * IntegerProduct.ScratchFloats, part.Tile);
+    // Tokens that a tile takes next of those that are left.
+    private static int AtOnce(int tokens, int most) => tokens >= most ? most : tokens >= 4 ? 4 : tokens >= 2 ? 2 : 1;
+
+    private static int Tiles(int tokens, int most)
+    {
+        var count = 0;
+        for (; tokens > 0; tokens -= AtOnce(tokens, most))
+            count++;
+        return count;
+    }
 
     private static void Copy(float* to, nint toStride, float* from, nint fromStride, int rows, int tokens)
     {
@@ -212,11 +234,14 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
         ((nint)(row / Panel.Rows) * (part.Columns / TFormat.Length) + column / TFormat.Length) * TFormat.Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static byte* Unpack(Panel panel, byte* from, int columns)
+    private static byte* Unpack(Panel panel, byte* from, int columns, bool scalesOnly = false)
     {
         for (; columns > 0; columns -= TFormat.Length, from += TFormat.Bytes)
         {
-            TFormat.Unpack(panel, from);
+            if (scalesOnly)
+                TFormat.UnpackScales(panel, from);
+            else
+                TFormat.Unpack(panel, from);
             panel.Codes += TFormat.Length * Panel.Rows;
             panel.Scales += TFormat.Length / TFormat.ScaleLength * Panel.Rows;
             panel.Minima += TFormat.Length / TFormat.ScaleLength * Panel.Rows;
@@ -283,10 +308,11 @@ internal static unsafe class IntegerProduct<TFormat> where TFormat : IPackedForm
     }
 
     // Both halves of the rows go through all steps.
-    private static Panel SecondHalf(in Panel panel, int blocks) => new()
+    private static Panel SecondHalf(in Panel panel, int blocks) => panel with
     {
-        Ahead = panel.Ahead + panel.AheadBytes * blocks * InputBlock.Length / 4, AheadBytes = panel.AheadBytes,
-        Codes = panel.Codes + Panel.StepBytes / 2, Scales = panel.Scales + Panel.Rows / 2,
+        Ahead = panel.Ahead + panel.AheadBytes * blocks * InputBlock.Length / 4,
+        Codes = panel.Codes + Panel.StepBytes / 2,
+        Scales = panel.Scales + Panel.Rows / 2,
         Minima = panel.Minima + Panel.Rows / 2,
     };
 }

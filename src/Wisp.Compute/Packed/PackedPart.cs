@@ -3,8 +3,9 @@ namespace Wisp.Compute;
 /// <summary>A product on its way through the pool: where everything lies, and how it is cut into tasks.</summary>
 internal readonly unsafe struct PackedPart
 {
-    // Weights a task reads for one token, at most: a long way for the hardware's prefetching, which starts anew with
-    // every task. And tasks of a worker, at least: the last ones even out who has waited for memory.
+    // Weights a task reads for one token, or two panels where these are more, a stream each: a long way for the
+    // hardware's prefetching, which starts anew with every task. And tasks of a worker, at least: the last ones even
+    // out who has waited for memory.
     private const int BytesPerTask = 512 * 1024, TasksPerWorker = 8;
 
     /// <summary>Up to so many tokens reading the weights takes longer than, or as long as, multiplying them.</summary>
@@ -42,7 +43,8 @@ internal readonly unsafe struct PackedPart
         var panels = w.Panels;
         var bytesPerPanel = w.Bytes / panels;
         var perTask = N == 1
-            ? (int)Math.Clamp(Math.Min(BytesPerTask / bytesPerPanel, panels / (TasksPerWorker * pool.Count)), 1, panels)
+            ? (int)Math.Clamp(
+                Math.Min(Math.Max(2, BytesPerTask / bytesPerPanel), panels / (TasksPerWorker * pool.Count)), 1, panels)
             : Math.Min(w.IsFloat ? 4 : N <= FewTokens ? 1 : 2, panels);
         RowsPerTask = perTask * w.Kernels.PanelRows;
         RowTasks = (panels + perTask - 1) / perTask;

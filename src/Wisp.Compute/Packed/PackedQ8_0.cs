@@ -1,9 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Wisp.Compute;
 
-/// <summary>Q8_0 by 32 rows: codes of 32 values, offset by 128, then the scales. 8.5 bits a value.</summary>
+/// <summary>
+/// Q8_0 by 32 rows: codes of 32 values, offset by 128 where the kernels want them so, then the scales. 8.5 bits a value.
+/// </summary>
 internal readonly unsafe struct PackedQ8_0 : IPackedFormat
 {
     public static int Length => 32;
@@ -20,7 +23,7 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Codes(byte* codes, byte* block) =>
-        (Vector256.Load(block + 2) ^ Vector256.Create((byte)128)).Store(codes);
+        (Vector256.Load(block + 2) ^ Vector256.Create(IsSigned ? (byte)0 : (byte)128)).Store(codes);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(byte* to, byte* codes, byte** blocks)
@@ -32,13 +35,15 @@ internal readonly unsafe struct PackedQ8_0 : IPackedFormat
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(in Panel to, byte* from)
     {
-        var zero = Vector512.Create(to.Signed ? (byte)128 : (byte)0);
+        var zero = Vector512.Create(to.Signed == IsSigned ? (byte)0 : (byte)128);
         for (var i = 0; i < Panel.BlockBytes; i += 64)
             (Vector512.Load(from + i) ^ zero).Store(to.Codes + i);
         UnpackScales(to, from);
     }
 
     public static DirectCodes Direct => DirectCodes.Bytes;
+
+    public static bool IsSigned => Avx2.IsSupported && !AvxVnni.IsSupported;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void UnpackScales(in Panel to, byte* from) =>

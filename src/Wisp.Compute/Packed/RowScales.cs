@@ -28,8 +28,16 @@ internal static unsafe class RowScales
             return;
         }
 
-        for (var row = 0; row < Panel.Rows; row += 8)
-            Load8(halves + 2 * row).Store(to + row);
+        // An infinity or a NaN, which takes half of the instructions, is looked for in all of them at once.
+        var magnitude = Vector256.Create((short)0x7fff);
+        var most = Vector256.Max(
+            Vector256.Load((short*)halves) & magnitude, Vector256.Load((short*)halves + 16) & magnitude);
+        if (Vector256.GreaterThanAny(most, Vector256.Create((short)0x7bff)))
+            for (var row = 0; row < Panel.Rows; row += 8)
+                Load8(halves + 2 * row).Store(to + row);
+        else
+            for (var row = 0; row < Panel.Rows; row += 8)
+                KvLayout.Finite8((short*)halves + row).Store(to + row);
     }
 
     /// <summary>Eight of them: what is written in halves of 512 bits is slower where there are none.</summary>

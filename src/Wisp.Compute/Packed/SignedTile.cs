@@ -34,13 +34,13 @@ internal static unsafe class SignedTile
     {
         InputBlock* a0 = a, a1 = a0 + aStride, a2 = a1 + aStride, a3 = a2 + aStride;
         float* y1 = y + stride, y2 = y1 + stride, y3 = y2 + stride;
-        for (var b = 0; b < blocks; b++, a0++, a1++, a2++, a3++, p.Scales += Panel.Rows)
+        for (var b = 0; b < blocks; b++, a0++, a1++, a2++, a3++, p.Scales += Panel.Rows, p.Codes += p.Gap)
         {
-            if (p.AheadBytes != 0)
-            {
-                AskForBlock(p.Ahead);
-                p.Ahead += InputBlock.Length / 4 * p.AheadBytes;
-            }
+            // Here, not at every step, where the instructions of a prompt, which asks for nothing, are dear.
+            var ahead = p.Ahead;
+            p.Ahead += InputBlock.Length / 4 * p.AheadBytes;
+            for (; ahead < p.Ahead; ahead += 64)
+                Sse.Prefetch1(ahead);
 
             Vector256<int> i00 = default, i01 = default, i10 = default, i11 = default, i20 = default, i21 = default,
                 i30 = default, i31 = default;
@@ -81,20 +81,6 @@ internal static unsafe class SignedTile
                 Scale<TKind>(y3, i30, i31, s0, s1, a3);
             }
         }
-    }
-
-    // Here, not at every step, where the instructions of a prompt, which asks for nothing, are dear.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AskForBlock(byte* p)
-    {
-        Sse.Prefetch1(p);
-        Sse.Prefetch1(p + 64);
-        Sse.Prefetch1(p + 128);
-        Sse.Prefetch1(p + 192);
-        Sse.Prefetch1(p + 256);
-        Sse.Prefetch1(p + 320);
-        Sse.Prefetch1(p + 384);
-        Sse.Prefetch1(p + 448);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

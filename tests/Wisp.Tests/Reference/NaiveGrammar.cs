@@ -11,6 +11,12 @@ namespace Wisp.Tests.Reference;
 /// </summary>
 internal sealed class NaiveGrammar(GrammarRules rules)
 {
+    // Calls nested twice, as in r ::= "a" r r, double the stacks with every letter; more than these take gigabytes.
+    private const int MostStacks = 20_000;
+
+    /// <summary>The definition gives up: so many stacks are open that it cannot list them.</summary>
+    internal sealed class TooManyStacksException : Exception;
+
     private sealed record Stack(Term Top, int Taken, Stack? Below)
     {
         public string Key { get; } =
@@ -141,6 +147,9 @@ internal sealed class NaiveGrammar(GrammarRules rules)
                     result.Add(stack);
                     break;
             }
+
+            if (open.Count + result.Count > MostStacks)
+                throw new TooManyStacksException();
         }
 
         return result;

@@ -88,6 +88,48 @@ public sealed class PackedInputTests : IDisposable
         }
     }
 
+    // Side by side 32 of them stand together that are numbers, and 32 that are not; mixed, most have one that is not.
+    [Theory]
+    [InlineData(DType.Q8_0, 1), InlineData(DType.Q8_0, 40_503), InlineData(DType.Q4_0, 1), InlineData(DType.Q4_0, 40_503)]
+    public void Scales_of_any_kind_are_read_as_they_are(DType type, int apart)
+    {
+        const int R = 65_536, C = 32;
+        var rowBytes = type == DType.Q8_0 ? 34 : 18;
+        var bits = new byte[R * rowBytes];
+        for (var r = 0; r < R; r++)
+        {
+            var row = bits.AsSpan(r * rowBytes, rowBytes);
+            row.Fill(type == DType.Q8_0 ? (byte)0 : (byte)0x88); // zeros,
+            BitConverter.TryWriteBytes(row, (ushort)(r * apart));
+            row[2]++; // but for a first value of one scale
+        }
+
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, bits);
+            using var file = MappedFile.Open(path);
+            using var packed = PackedMatrix.Pack(_pool, WeightMatrix.Of(file, 0, type, R, C));
+            foreach (var tokens in (int[])[1, 2, 20]) // where they lie, few, many
+            {
+                float[] x = new float[tokens * C], y = new float[tokens * R];
+                for (var n = 0; n < tokens; n++)
+                    x[n * C] = 1;
+                _input.Set(_pool, x, packed);
+                PackedLinear.Multiply(_pool, y, R, _input, packed);
+                for (var i = 0; i < y.Length; i++)
+                {
+                    var scale = (float)BitConverter.UInt16BitsToHalf((ushort)(i % R * apart));
+                    Assert.Equal(127 * (scale * (1f / 127)), y[i]); // as the kernels round it
+                }
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     // Halves are read 2 to the 112th too small, and the activations of one token make up for it while they can.
     [Theory]
     [InlineData(1e-42f), InlineData(1e-20f), InlineData(1), InlineData(16_384), InlineData(1e6f), InlineData(1e37f)]
