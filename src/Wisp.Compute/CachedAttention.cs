@@ -334,7 +334,7 @@ public static unsafe class CachedAttention
 
         AttentionTile.Load(s, out var s0, out var s1, out var s2, out var s3);
         var before = memory.Largest[query];
-        var largest = MathF.Max(before, Max(
+        var largest = float.MaxNative(before, Max(
             Vector512.MaxNative(Vector512.MaxNative(s0, s1), Vector512.MaxNative(s2, s3))));
         if (float.IsNegativeInfinity(largest)) // nothing to see here
         {

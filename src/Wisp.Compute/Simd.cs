@@ -55,7 +55,7 @@ internal static unsafe class Simd
     {
         var v8 = Vector256.MaxNative(v.GetLower(), v.GetUpper());
         var v4 = Vector128.MaxNative(v8.GetLower(), v8.GetUpper());
-        return MathF.Max(MathF.Max(v4[0], v4[2]), MathF.Max(v4[1], v4[3]));
+        return float.MaxNative(float.MaxNative(v4[0], v4[2]), float.MaxNative(v4[1], v4[3]));
     }
 
     /// <summary>Σᵢ aᵢ·bᵢ</summary>
