@@ -27,21 +27,23 @@ internal static unsafe class DirectAvx2
         float* y, InputBlock* a, byte* from, nint apart, int streams, float* scratch, int columns)
         where TFormat : IPackedFormat
     {
-        var codesOfPart = DirectTile.CodeBytes<TFormat>() / (TFormat.Length / InputBlock.Length);
-        for (; columns > 0; columns -= TFormat.Length, from += TFormat.Bytes)
+        // Constants, all asked for here: after much code in line the JIT would call for each.
+        int length = TFormat.Length, bytes = TFormat.Bytes, codesAt = TFormat.CodesAt,
+            parts = length / InputBlock.Length, codesOfPart = DirectTile.CodeBytes<TFormat>() / parts;
+        for (; columns > 0; columns -= length, from += bytes)
         {
             for (var stream = 0; stream < streams; stream++)
             {
-                if (TFormat.CodesAt > 0)
+                if (codesAt > 0)
                     AheadOfScales<TFormat>(from + stream * apart);
                 TFormat.PrepareScales(scratch + stream * ScratchFloats, from + stream * apart);
             }
 
-            for (var j = 0; j < TFormat.Length / InputBlock.Length; j++, a++)
+            for (var j = 0; j < parts; j++, a++)
                 for (var stream = 0; stream < streams; stream++)
                 {
                     var block = from + stream * apart;
-                    var codes = block + TFormat.CodesAt + j * codesOfPart;
+                    var codes = block + codesAt + j * codesOfPart;
                     var scales = new BlockScales(block, scratch + stream * ScratchFloats);
                     if (TFormat.Direct == DirectCodes.Bytes)
                         Bytes<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
@@ -51,10 +53,12 @@ internal static unsafe class DirectAvx2
                         Places<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
                     else if (TFormat.Direct == DirectCodes.Fives)
                         Fives<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
+                    else if (TFormat.Direct is DirectCodes.Pairs or DirectCodes.Threes)
+                        Pairs<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
                     else
                         Sixes<TFormat>(y + stream * Panel.Rows, a, codes, scales, j);
-                    if (TFormat.CodesAt == 0)
-                        AheadOfScales<TFormat>(block + TFormat.Bytes);
+                    if (codesAt == 0)
+                        AheadOfScales<TFormat>(block + bytes);
                 }
         }
     }
@@ -65,6 +69,8 @@ internal static unsafe class DirectAvx2
         public readonly float* Prepared = prepared;
     }
 
+    // The two kinds that are short are part of the loop over the blocks. The others are not: what stands in them is all
+    // that the JIT puts in line in one method, and of the rest, in the middle of the arithmetic, it makes calls.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Bytes<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
         where TFormat : IPackedFormat
@@ -104,7 +110,7 @@ internal static unsafe class DirectAvx2
     }
 
     // As nibbles, but what they stand for has eight bits.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Places<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
         where TFormat : IPackedFormat
     {
@@ -124,7 +130,7 @@ internal static unsafe class DirectAvx2
     }
 
     // Two sums for each row, of steps 0 to 3 and of 4 to 7: more do not fit 16 bits. 16 rows at a time.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Fives<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
         where TFormat : IPackedFormat
     {
@@ -154,7 +160,7 @@ internal static unsafe class DirectAvx2
     }
 
     // A scale has 16 values: steps 0 to 3 are its first part and 4 to 7 its second.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sixes<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
         where TFormat : IPackedFormat
     {
@@ -181,6 +187,46 @@ internal static unsafe class DirectAvx2
             Scale<TFormat>(y, first, scales, 2 * j, row, a);
             Scale<TFormat>(y, second, scales, 2 * j + 1, row, a);
         }
+    }
+
+    // Pairs of bits alone or with third ones; a scale has 16 values, and its four steps fit 16 bits.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Pairs<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
+        where TFormat : IPackedFormat
+    {
+        for (var i = 0; i < DirectTile.CodeBytes<TFormat>() / (TFormat.Length / InputBlock.Length); i += Panel.StepBytes)
+            Ahead(codes + i);
+        for (var row = 0; row < Panel.Rows; row += 8, codes += 32)
+        {
+            // Steps 0, 2, 4 and 6 share a vector, the four others the next one, and third bits of all steps a third.
+            Vector256<byte> even = Vector256.Load(codes), odd = Vector256.Load(codes + Panel.StepBytes), thirds = default;
+            if (TFormat.Direct == DirectCodes.Threes)
+                thirds = Vector256.Load(codes + Planes.Pairs);
+            Scale<TFormat>(y, FourSteps<TFormat>(even, odd, thirds, a, 0), scales, 2 * j, row, a);
+            Scale<TFormat>(y, FourSteps<TFormat>(Right(even, 4), Right(odd, 4), Right(thirds, 4), a, 4),
+                scales, 2 * j + 1, row, a);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> FourSteps<TFormat>(
+        Vector256<byte> even, Vector256<byte> odd, Vector256<byte> thirds, InputBlock* a, int step)
+        where TFormat : IPackedFormat
+    {
+        var mask = Vector256.Create((byte)3);
+        Vector256<byte> w0 = even & mask, w1 = odd & mask, w2 = Right(even, 2) & mask, w3 = Right(odd, 2) & mask;
+        if (TFormat.Direct == DirectCodes.Threes)
+        {
+            var third = Vector256.Create((byte)4);
+            w0 |= Left(thirds, 2) & third;
+            w1 |= Left(thirds, 1) & third;
+            w2 |= thirds & third;
+            w3 |= Right(thirds, 1) & third;
+        }
+
+        return NarrowAvx2.Widen(
+            Avx2.MultiplyAddAdjacent(w0, Input(a, step)) + Avx2.MultiplyAddAdjacent(w1, Input(a, step + 1))
+            + (Avx2.MultiplyAddAdjacent(w2, Input(a, step + 2)) + Avx2.MultiplyAddAdjacent(w3, Input(a, step + 3))));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,7 +11,7 @@ internal enum DirectCodes
     /// <summary>As no such kernel reads them: they are unpacked first.</summary>
     None,
 
-    /// <summary>A byte each.</summary>
+    /// <summary>A byte each, less its zero where <see cref="IPackedFormat.IsSigned"/>.</summary>
     Bytes,
 
     /// <summary>A plane of <see cref="Planes.PackNibbles"/> for every 32 values.</summary>
@@ -25,6 +25,12 @@ internal enum DirectCodes
 
     /// <summary>Nibbles and then a plane of <see cref="Planes.PackPairs"/>.</summary>
     Sixes,
+
+    /// <summary>A plane of <see cref="Planes.PackPairs"/>.</summary>
+    Pairs,
+
+    /// <summary>Pairs and then a plane of <see cref="Planes.PackBits"/>.</summary>
+    Threes,
 }
 
 /// <summary>
@@ -39,6 +45,8 @@ internal static unsafe class DirectTile
     public static bool Supports(DirectCodes codes) => codes switch
     {
         DirectCodes.None => false,
+        // With 512 bits they are unpacked first, which takes half as many instructions there.
+        DirectCodes.Pairs or DirectCodes.Threes => Avx2.IsSupported && !Avx512BW.IsSupported,
         _ => Avx2.IsSupported,
     };
 
@@ -223,6 +231,8 @@ internal static unsafe class DirectTile
             DirectCodes.Bytes => Panel.BlockBytes,
             DirectCodes.Nibbles or DirectCodes.Places => Planes.Nibbles,
             DirectCodes.Fives => Planes.Nibbles + Planes.Bits,
+            DirectCodes.Pairs => Planes.Pairs,
+            DirectCodes.Threes => Planes.Pairs + Planes.Bits,
             _ => Planes.Nibbles + Planes.Pairs,
         });
 

@@ -9,7 +9,9 @@ namespace Wisp.Compute;
 /// </summary>
 internal readonly unsafe struct PackedQ2_K : IPackedFormat
 {
-    private const int ScalesAt = 2 * RowScales.Halves, CodesAt = ScalesAt + 16 * RowScales.Bytes;
+    private const int ScalesAt = 2 * RowScales.Halves;
+
+    public static int CodesAt => ScalesAt + 16 * RowScales.Bytes;
 
     public static int Length => 256;
 
@@ -64,4 +66,26 @@ internal readonly unsafe struct PackedQ2_K : IPackedFormat
         for (var j = 0; j < 8; j++)
             Planes.Unpack2(to.Codes + j * Panel.BlockBytes, from + CodesAt + j * Planes.Pairs);
     }
+
+    public static DirectCodes Direct => DirectCodes.Pairs;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PrepareScales(float* scratch, byte* from)
+    {
+        for (var row = 0; row < Panel.Rows; row += 8)
+        {
+            RowScales.Load8(from + 2 * row).Store(scratch + row);
+            (-RowScales.Load8(from + RowScales.Halves + 2 * row)).Store(scratch + Panel.Rows + row);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        Vector256.ConvertToSingle(Lanes.Ints8(from + ScalesAt + part * RowScales.Bytes + row) & Vector256.Create(15))
+            * Vector256.Load(scratch + row);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(float* scratch, byte* from, int part, int row) =>
+        Vector256.ConvertToSingle(Lanes.Ints8(from + ScalesAt + part * RowScales.Bytes + row) >> 4)
+            * Vector256.Load(scratch + Panel.Rows + row);
 }

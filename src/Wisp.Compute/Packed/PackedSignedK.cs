@@ -71,7 +71,7 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
     public static void UnpackScales(in Panel to, byte* from) =>
         SignedScales.Unpack(to.Scales, from, from + ScalesAt, 16);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PrepareScales(float* scratch, byte* from) => RowScales.Unpack(scratch, from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -85,8 +85,9 @@ internal readonly unsafe struct PackedQ6_K : IPackedFormat
 /// </summary>
 internal readonly unsafe struct PackedQ3_K : IPackedFormat
 {
-    private const int ScalesAt = RowScales.Halves, CodesAt = ScalesAt + 16 * RowScales.Bytes,
-        Planes3 = Planes.Pairs + Planes.Bits;
+    private const int ScalesAt = RowScales.Halves, Planes3 = Planes.Pairs + Planes.Bits;
+
+    public static int CodesAt => ScalesAt + 16 * RowScales.Bytes;
 
     public static int Length => 256;
 
@@ -138,6 +139,15 @@ internal readonly unsafe struct PackedQ3_K : IPackedFormat
             Planes.Unpack3(to.Codes + j * Panel.BlockBytes, planes, planes + Planes.Pairs);
         }
     }
+
+    public static DirectCodes Direct => DirectCodes.Threes;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PrepareScales(float* scratch, byte* from) => RowScales.Unpack(scratch, from);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(float* scratch, byte* from, int part, int row) =>
+        SignedScales.Scales(scratch, from + ScalesAt, part, row);
 }
 
 /// <summary>
@@ -191,7 +201,7 @@ internal readonly unsafe struct PackedIQ4_XS : IPackedFormat
 
     public static DirectCodes Direct => DirectCodes.Places;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PrepareScales(float* scratch, byte* from) => RowScales.Unpack(scratch, from);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

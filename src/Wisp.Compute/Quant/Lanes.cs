@@ -25,9 +25,12 @@ internal static unsafe class Lanes
 
     /// <summary>Eight bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Floats8(byte* q) => Vector256.ConvertToSingle(Avx2.IsSupported
+    public static Vector256<int> Ints8(byte* q) => Avx2.IsSupported
         ? Avx2.ConvertToVector256Int32(q)
-        : Vector256.Create(q[0], q[1], q[2], q[3], q[4], q[5], q[6], q[7]));
+        : Vector256.Create(q[0], q[1], q[2], q[3], q[4], q[5], q[6], q[7]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Floats8(byte* q) => Vector256.ConvertToSingle(Ints8(q));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Floats8(sbyte* q) => Vector256.ConvertToSingle(Avx2.IsSupported
