@@ -194,12 +194,14 @@ internal static unsafe class DirectAvx2
     private static void Pairs<TFormat>(float* y, InputBlock* a, byte* codes, BlockScales scales, int j)
         where TFormat : IPackedFormat
     {
-        for (var i = 0; i < DirectTile.CodeBytes<TFormat>() / (TFormat.Length / InputBlock.Length); i += Panel.StepBytes)
+        var bytes = DirectTile.CodeBytes<TFormat>() / (TFormat.Length / InputBlock.Length);
+        for (var i = 0; i < bytes; i += Panel.StepBytes)
             Ahead(codes + i);
         for (var row = 0; row < Panel.Rows; row += 8, codes += 32)
         {
             // Steps 0, 2, 4 and 6 share a vector, the four others the next one, and third bits of all steps a third.
-            Vector256<byte> even = Vector256.Load(codes), odd = Vector256.Load(codes + Panel.StepBytes), thirds = default;
+            Vector256<byte> even = Vector256.Load(codes), odd = Vector256.Load(codes + Panel.StepBytes),
+                thirds = default;
             if (TFormat.Direct == DirectCodes.Threes)
                 thirds = Vector256.Load(codes + Planes.Pairs);
             Scale<TFormat>(y, FourSteps<TFormat>(even, odd, thirds, a, 0), scales, 2 * j, row, a);

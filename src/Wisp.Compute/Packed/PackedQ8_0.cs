@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Wisp.Compute;
 
 /// <summary>
-/// Q8_0 by 32 rows: codes of 32 values, offset by 128 where the kernels want them so, then the scales. 8.5 bits a value.
+/// Q8_0 by 32 rows: codes of 32 values, offset by 128 where the kernels want them so, then the scales. 8.5 bits a
+/// value.
 /// </summary>
 internal readonly unsafe struct PackedQ8_0 : IPackedFormat
 {
