@@ -85,7 +85,14 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
         Kept.Defaults = s_wild;
         await Open();
         await Send("Go on and on.", wait: false);
-        await Assertions.Expect(Page.Locator(".writing .markdown")).Not.ToBeEmptyAsync();
+        // Looked for in every frame: the answer lasts a second, which is what an expectation waits between two looks.
+        await Page.EvaluateAsync("""
+            () => new Promise(seen => {
+                const look = () => document.querySelector('.writing .markdown')?.textContent
+                    ? seen() : requestAnimationFrame(look);
+                look();
+            })
+            """);
         await Page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(Page.Locator(".note.stopped")).ToHaveTextAsync("Stopped.");
         var kept = Kept.Message(Kept.Find(Kept.List()[0].Id)!.Leaf!.Value)!;
