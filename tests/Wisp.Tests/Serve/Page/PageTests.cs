@@ -92,7 +92,7 @@ public sealed class PageTests(Chromium chromium) : IAsyncLifetime
                     ? seen() : requestAnimationFrame(look);
                 look();
             })
-            """);
+            """).WaitAsync(TimeSpan.FromMinutes(5)); // as long as an expectation waits; a page's promise has no end
         await Page.Keyboard.PressAsync("Escape");
         await Assertions.Expect(Page.Locator(".note.stopped")).ToHaveTextAsync("Stopped.");
         var kept = Kept.Message(Kept.Find(Kept.List()[0].Id)!.Leaf!.Value)!;
